@@ -1,0 +1,63 @@
+"""What can go wrong in the world, each with the next step for the person.
+
+Mistakes of a caller (a wrong shape, a negative size) are ``ValueError`` and ``TypeError``; they name
+what was wrong, what came and what was expected. Everything here is the other kind: a picture without
+a face, a broken video, a full disk. Front ends print the sentence and go on living.
+"""
+
+
+class CxanimError(Exception):
+    """Something a person can put right.
+
+    Args:
+        problem: one sentence that says what is the matter, with the name of the file where there is one.
+        next_step: one sentence that says what to do about it.
+    """
+
+    def __init__(self, problem: str, next_step: str):
+        super().__init__(f"{problem} {next_step}")
+        self.problem = problem
+        self.next_step = next_step
+
+
+class UnreadableImage(CxanimError):
+    """A file that should be a picture and is not one we can read."""
+
+
+class UnreadableVideo(CxanimError):
+    """A file that should be a video and is not one we can read."""
+
+
+class TooLarge(CxanimError):
+    """An input beyond the limits on bytes, pixels or seconds."""
+
+
+class NoFace(CxanimError):
+    """No face where one is needed."""
+
+
+class MissingWeights(CxanimError):
+    """The weights of a network are not at hand."""
+
+
+class BadPuppet(CxanimError):
+    """A puppet or motion file that is damaged, of an unknown format, or unsafe."""
+
+
+class CannotWrite(CxanimError):
+    """The result cannot be stored: full disk, missing or unwritable folder, unknown ending."""
+
+
+class NotEnoughMemory(CxanimError):
+    """The machine ran out of memory."""
+
+
+class Busy(CxanimError):
+    """Another job has the machine or the file."""
+
+
+class Cancelled(CxanimError):
+    """The person stopped the job."""
+
+    def __init__(self, problem: str = "Stopped.", next_step: str = "Nothing was kept; start again when you like."):
+        super().__init__(problem, next_step)
