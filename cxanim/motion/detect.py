@@ -1,0 +1,246 @@
+"""Finding faces, bodies and hands in frames: the one door to MediaPipe.
+
+General idea: one `Detector` per stream. It tracks from frame to frame, so it must see the frames of one stream in
+order, and belongs to one thread. The legacy solutions of MediaPipe 0.10.21 are used: their models lie inside the
+wheel, so nothing is fetched, and a face costs 4 ms.
+
+Convention:
+    - frames are unmirrored (H, W, 3) uint8 RGB; poses come back in the frame's own square (`Crop.whole`).
+    - left and right are the subject's own; MediaPipe names hands as in a mirror, which is undone here.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from itertools import combinations
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cxanim.errors import NoFace
+from cxanim.motion import landmarks as lm
+from cxanim.motion.crop import Crop
+from cxanim.motion.pose import Pose, face_box
+
+PARTS = ("face", "body")
+_ONE_AT_A_TIME = threading.RLock()
+_LARGEST_INPUT_PX = 640  # the networks look at 128 to 256 px: larger frames only cost time
+
+
+class Detector:
+    """Tracks one subject through the frames of one stream.
+
+    Args:
+        parts: "face" (478 points), or "body" (face, 33 body points and both hands).
+    """
+
+    def __init__(self, parts: str = "face"):
+        if parts not in PARTS:
+            raise ValueError(f"parts: got {parts!r}, expected one of {', '.join(PARTS)}")
+        with _quiet():
+            solutions = _solutions()
+            if parts == "face":
+                self._solution = solutions.face_mesh.FaceMesh(
+                    static_image_mode=False, max_num_faces=1, refine_landmarks=True, min_tracking_confidence=0.5
+                )
+            else:
+                self._solution = solutions.holistic.Holistic(
+                    static_image_mode=False, model_complexity=1, refine_face_landmarks=True
+                )
+        self.parts = parts
+        self._greeted = False
+
+    def detect(self, frame: np.ndarray) -> Pose:
+        """Find the subject in the next frame of the stream; what is not seen is None in the pose."""
+        with contextlib.nullcontext() if self._greeted else _quiet():
+            found = self._solution.process(_shrunk(frame))
+        self._greeted = True
+        square = _Square(frame.shape[1], frame.shape[0])
+        if self.parts == "face":
+            faces = found.multi_face_landmarks or ()
+            return Pose(face=square.points(faces[0]) if faces else None)
+        return Pose(
+            face=square.points(found.face_landmarks, expected=lm.FACE_POINTS),
+            body=square.points(found.pose_landmarks, visibility=True),
+            # Holistic hangs each hand on the wrist of the body, whose sides are the subject's own.
+            left_hand=square.points(found.left_hand_landmarks),
+            right_hand=square.points(found.right_hand_landmarks),
+        )
+
+    def close(self) -> None:
+        """Free the networks."""
+        if self._solution is not None:
+            self._solution.close()
+            self._solution = None
+
+    def __enter__(self) -> "Detector":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def find_faces(picture: np.ndarray, most: int = 8) -> list[np.ndarray]:
+    """Find the faces of a single picture, the largest first.
+
+    Looks three times before it gives up: at the picture, at the picture with a wide border (a face that fills the
+    frame), and at enlarged windows where a detector for distant faces sees one (a small face in a large picture).
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        most: at most so many faces.
+
+    Returns:
+        (478, 3) faces in the picture's own square; an empty list where there is none.
+    """
+    height, width = picture.shape[:2]
+    whole = Crop.whole(width, height)
+    bordered = Crop(whole.x_px - whole.side_px / 3, whole.y_px - whole.side_px / 3, whole.side_px * 5 / 3)
+    for window in (whole, bordered):
+        faces = _mesh(window.cut(picture, min(_LARGEST_INPUT_PX, round(window.side_px))), most)
+        if faces:
+            return _largest_first(_into_frame(faces, window, width, height))
+    faces = []
+    for window in _distant_faces(picture):
+        view = window.cut(picture, 384)
+        faces += _into_frame(_mesh(view, 1), window, width, height)
+    return _largest_first(faces)[:most]
+
+
+def find_face(picture: np.ndarray, name: str = "the picture") -> tuple[np.ndarray, int]:
+    """Find the largest face of a picture.
+
+    Returns:
+        The (478, 3) face in the picture's own square, and how many faces there are.
+
+    Raises:
+        NoFace: there is none.
+    """
+    faces = find_faces(picture)
+    if not faces:
+        raise NoFace(
+            f"No face was found in {name}.",
+            "Use a picture in which one face looks roughly towards the camera and is not covered.",
+        )
+    return faces[0], len(faces)
+
+
+def person_matte(picture: np.ndarray) -> np.ndarray:
+    """How much of each pixel is person rather than background, (H, W) float32 in [0, 1]."""
+    with _quiet(), _solutions().selfie_segmentation.SelfieSegmentation(model_selection=0) as solution:
+        matte = solution.process(_shrunk(picture)).segmentation_mask
+    height, width = picture.shape[:2]
+    return np.clip(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
+
+
+@cache
+def face_triangles() -> np.ndarray:
+    """The face mesh as (T, 3) point numbers, all turning the same way; eyes and mouth are holes."""
+    with _quiet():
+        edges = _solutions().face_mesh_connections.FACEMESH_TESSELATION
+    neighbours: dict[int, set[int]] = {}
+    for a, b in edges:
+        neighbours.setdefault(a, set()).add(b)
+        neighbours.setdefault(b, set()).add(a)
+    rings = {tuple(sorted((a, b, c))) for a, b in edges for c in neighbours[a] & neighbours[b]}
+    # A ring of three edges is no triangle of the mesh where each of its edges already has one on either side.
+    uses = Counter(edge for ring in rings for edge in combinations(ring, 2))
+    triangles = [ring for ring in rings if any(uses[edge] < 3 for edge in combinations(ring, 2))]
+    return np.array(sorted(triangles), dtype=np.int32)
+
+
+class _Square:
+    """Turns MediaPipe's numbers, normalised to width and height, into those of the frame's own square."""
+
+    def __init__(self, width_px: int, height_px: int):
+        side = max(width_px, height_px)
+        self._scale = np.array([width_px / side, height_px / side, width_px / side], dtype=np.float32)
+        self._shift = np.array([(1 - width_px / side) / 2, (1 - height_px / side) / 2, 0], dtype=np.float32)
+
+    def points(self, found: Any, *, visibility: bool = False, expected: int = 0) -> np.ndarray | None:
+        if found is None or (expected and len(found.landmark) < expected):
+            return None
+        points = np.array([(point.x, point.y, point.z) for point in found.landmark], dtype=np.float32)
+        points = points * self._scale + self._shift
+        if visibility:
+            seen = np.array([[point.visibility] for point in found.landmark], dtype=np.float32)
+            points = np.hstack([points, seen])
+        return points
+
+
+def _mesh(picture: np.ndarray, most: int) -> list[np.ndarray]:
+    square = _Square(picture.shape[1], picture.shape[0])
+    options = dict(static_image_mode=True, max_num_faces=most, refine_landmarks=True, min_detection_confidence=0.4)
+    with _quiet(), _solutions().face_mesh.FaceMesh(**options) as mesh:
+        found = mesh.process(_shrunk(picture)).multi_face_landmarks or ()
+    return [points for face in found if (points := square.points(face)) is not None]
+
+
+def _distant_faces(picture: np.ndarray) -> list[Crop]:
+    """Windows round the faces that the long-range detector sees in a large picture."""
+    options = dict(model_selection=1, min_detection_confidence=0.4)
+    with _quiet(), _solutions().face_detection.FaceDetection(**options) as detection:
+        found = detection.process(_shrunk(picture, 1280)).detections or ()
+    height, width = picture.shape[:2]
+    windows = []
+    for one in found:
+        box = one.location_data.relative_bounding_box
+        side = 2.0 * max(box.width * width, box.height * height)
+        centre_x, centre_y = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
+        windows.append(Crop(round(centre_x - side / 2), round(centre_y - side / 2), round(side)))
+    return windows
+
+
+def _into_frame(faces: list[np.ndarray], window: Crop, width_px: int, height_px: int) -> list[np.ndarray]:
+    """Take faces from a window's coordinates into those of the frame's own square."""
+    whole = Crop.whole(width_px, height_px)
+    scale = window.side_px / whole.side_px
+    shift = ((window.x_px - whole.x_px) / whole.side_px, (window.y_px - whole.y_px) / whole.side_px)
+    placed = (Pose(face=face).placed(scale, *shift).face for face in faces)
+    return [face for face in placed if face is not None]
+
+
+def _largest_first(faces: list[np.ndarray]) -> list[np.ndarray]:
+    def area(face: np.ndarray) -> float:
+        x0, y0, x1, y1 = face_box(face)
+        return (x1 - x0) * (y1 - y0)
+
+    return sorted(faces, key=area, reverse=True)
+
+
+def _shrunk(picture: np.ndarray, longest_px: int = _LARGEST_INPUT_PX) -> np.ndarray:
+    scale = longest_px / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """MediaPipe's C++ core greets on stderr, below Python; a command line should not."""
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _ONE_AT_A_TIME:  # two threads that each keep and restore the handle would end with it closed for good
+        kept = os.dup(2)
+        try:
+            with open(os.devnull, "wb") as nowhere:
+                sys.stderr.flush()
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+@cache
+def _solutions() -> Any:
+    import mediapipe
+
+    return mediapipe.solutions

@@ -1,0 +1,150 @@
+"""From a driver's face to a target's: what is done is taken apart from who does it.
+
+General idea: a driver's frame is compared with the driver's own *neutral* face. The stable points give the head's
+motion (rotation, shift, scale); what is left, in the head's own axes, is the expression; eyes and mouth are also read
+as ratios. A `Performance` holds these, free of the driver's shape. Applied to the target's neutral face it moves
+that face in its own proportions. The neutral is chosen, never blindly the first frame.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cxanim.motion.head import fit_similarity, head_axes, head_centre, scaled_rotation, stable_points
+from cxanim.motion.pose import eye_distance
+from cxanim.motion.ratios import eye_closure, eye_openness, mouth_gap, with_lids, with_mouth_gap
+from cxanim.motion.regions import region_weights, yardsticks
+from cxanim.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class Gains(Settings):
+    """How much of each part of the driver's motion arrives."""
+
+    head: float = setting(1.0, "how far the head turns and moves", low=0, high=2, step=0.05)
+    brows: float = setting(1.0, "how far the brows move", low=0, high=2, step=0.05)
+    eyes: float = setting(1.0, "how far the lids move", low=0, high=2, step=0.05)
+    gaze: float = setting(1.0, "how far the irises move", low=0, high=2, step=0.05)
+    mouth: float = setting(1.0, "how far the mouth moves", low=0, high=2, step=0.05)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What a face does, free of whose face it is; in the head's own axes.
+
+    Attributes:
+        rotation: (3, 3) turn of the head from its neutral.
+        shift: (3,) way of the head in the picture's axes, in eye distances.
+        scale: size against neutral (1: as near to the camera as then).
+        offsets: (478, 3) expression, in yardsticks (see `regions.yardsticks`).
+        closure: (2,) closing of the right and left eye: 0 neutral, 1 shut.
+        gap: widening of the mouth against neutral, in eye distances.
+    """
+
+    rotation: np.ndarray
+    shift: np.ndarray
+    scale: float
+    offsets: np.ndarray
+    closure: np.ndarray
+    gap: float
+
+
+def still() -> Performance:
+    """The performance of a face that does nothing."""
+    return Performance(np.eye(3), np.zeros(3), 1.0, np.zeros((478, 3)), np.zeros(2), 0.0)
+
+
+class Retargeting:
+    """Moves one target's face as one driver's face moves.
+
+    Args:
+        driver_neutral: (478, 3) the driver's relaxed face.
+        target_neutral: (478, 3) the target's own face, in the target's crop.
+        gains: how much of each part arrives.
+
+    Convention:
+        relative: a driver as in `driver_neutral` leaves the target exactly as in `target_neutral`.
+    """
+
+    def __init__(self, driver_neutral: np.ndarray, target_neutral: np.ndarray, gains: Gains | None = None):
+        self._driver = _Neutral(driver_neutral)
+        self._target = _Neutral(target_neutral)
+        self.gains = gains or Gains()
+
+    def face(self, driver_face: np.ndarray) -> np.ndarray:
+        """The target's face (478, 3) for a driver's face (478, 3)."""
+        return self._target.perform(self._driver.measure(driver_face), self.gains)
+
+
+def measure(face: np.ndarray, neutral: np.ndarray) -> Performance:
+    """Read what `face` (478, 3) does against `neutral` (478, 3) of the same person."""
+    return _Neutral(neutral).measure(face)
+
+
+def perform(performance: Performance, neutral: np.ndarray, gains: Gains | None = None) -> np.ndarray:
+    """Let the face `neutral` (478, 3) do what `performance` says."""
+    return _Neutral(neutral).perform(performance, gains or Gains())
+
+
+class _Neutral:
+    """A neutral face with everything about it that does not change from frame to frame."""
+
+    def __init__(self, face: np.ndarray):
+        self.face = np.asarray(face, dtype=np.float64)
+        self.axes = head_axes(self.face)
+        self.centre = head_centre(self.face)
+        self.unit = eye_distance(self.face)
+        self.sticks = yardsticks(self.face).astype(np.float64)
+        self.weights = region_weights(self.face)
+        self.openness = eye_openness(self.face)
+        self.gap = mouth_gap(self.face)
+        self.upright = (self.face - self.centre) @ self.axes
+
+    def measure(self, face: np.ndarray) -> Performance:
+        motion = fit_similarity(stable_points(self.face), stable_points(np.asarray(face, dtype=np.float64)))
+        unposed = motion.undone(np.asarray(face, dtype=np.float64))
+        offsets = (unposed - self.face) @ self.axes / self.sticks
+        centre_now = motion.scale * motion.rotation @ self.centre + motion.shift
+        return Performance(
+            rotation=self.axes.T @ motion.rotation @ self.axes,
+            shift=(centre_now - self.centre) / self.unit,
+            scale=motion.scale,
+            offsets=offsets,
+            closure=eye_closure(unposed, self.face),
+            gap=mouth_gap(unposed) - self.gap,
+        )
+
+    def perform(self, performance: Performance, gains: Gains) -> np.ndarray:
+        rest = 1.0 - sum(self.weights.values())
+        gain = rest * gains.mouth + sum(self.weights[name] * getattr(gains, name) for name in self.weights)
+        upright = self.upright + performance.offsets * self.sticks * gain[:, None]
+        upright = with_lids(upright, self.openness, np.clip(performance.closure * gains.eyes, -0.6, 1.0))
+        upright = with_mouth_gap(upright, max(0.0, self.gap + performance.gap * gains.mouth))
+        rotation = scaled_rotation(performance.rotation, gains.head)
+        scale = performance.scale**gains.head
+        posed = scale * upright @ (self.axes @ rotation).T
+        return (posed + self.centre + performance.shift * gains.head * self.unit).astype(np.float32)
+
+
+def most_neutral(faces: Sequence[np.ndarray | None]) -> int:
+    """Number of the frame whose face is the most relaxed: mouth closed, eyes open, head as in most frames.
+
+    Raises:
+        ValueError: no frame has a face.
+    """
+    seen = [index for index, face in enumerate(faces) if face is not None]
+    if not seen:
+        raise ValueError("faces: got no face in any frame, expected at least one")
+    found = np.stack([faces[index] for index in seen]).astype(np.float64)
+    reference = np.median(found, axis=0)
+    shapes = np.stack([fit_similarity(stable_points(reference), stable_points(face)).undone(face) for face in found])
+    unit = eye_distance(reference)
+    typical = np.median(shapes, axis=0)
+    expression = np.linalg.norm(shapes - typical, axis=2).mean(1) / unit
+    openness = np.array([eye_openness(face).mean() for face in shapes])
+    shut = np.maximum(0, np.median(openness) - openness)
+    gap = np.array([mouth_gap(face) for face in shapes])
+    turn = np.array([np.linalg.norm(head_axes(face) - head_axes(reference)) for face in found])
+    facing = np.array([1 - head_axes(face)[2, 2] for face in found])
+    return seen[int(np.argmin(2 * expression + 2 * shut + 1.5 * gap + 0.3 * turn + 0.5 * facing))]

@@ -1,0 +1,82 @@
+"""Calm landmarks: the one-euro filter for a stream, and gap filling for a recording.
+
+Source: G. Casiez, N. Roussel, D. Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
+Interactive Systems", CHI 2012. A slow signal is smoothed much, a fast one hardly, so that rest does not tremble and
+motion does not lag.
+"""
+
+import numpy as np
+
+
+class OneEuro:
+    """Filters one array of numbers through time.
+
+    Args:
+        strength: 0 lets everything through, 1 is a good default for landmarks normalised to a crop, more is calmer.
+        beta: how quickly smoothing gives way to speed, per unit of speed.
+        speed_cutoff_hz: cutoff for the estimate of the speed.
+    """
+
+    def __init__(self, strength: float = 1.0, beta: float = 60.0, speed_cutoff_hz: float = 1.0):
+        if strength < 0:
+            raise ValueError(f"strength: got {strength}, expected 0 or more")
+        self.strength, self.beta, self.speed_cutoff_hz = strength, beta, speed_cutoff_hz
+        self._value: np.ndarray | None = None
+        self._speed: np.ndarray | None = None
+
+    def __call__(self, value: np.ndarray, step_s: float) -> np.ndarray:
+        """The calmed value, `step_s` seconds after the one before."""
+        if self.strength == 0:
+            return value
+        if self._value is None or self._speed is None:
+            self._value, self._speed = value.astype(np.float64), np.zeros_like(value, dtype=np.float64)
+            return value
+        speed = (value - self._value) / step_s
+        self._speed += _alpha(self.speed_cutoff_hz, step_s) * (speed - self._speed)
+        cutoff = (3.0 + self.beta * np.abs(self._speed)) / self.strength
+        self._value += _alpha(cutoff, step_s) * (value - self._value)
+        return self._value.astype(value.dtype)
+
+    def reset(self) -> None:
+        """Forget the past, as after a cut."""
+        self._value = self._speed = None
+
+
+def _alpha(cutoff_hz: np.ndarray | float, step_s: float) -> np.ndarray | float:
+    """Weight of the new value in a first-order low-pass filter."""
+    tau = 1.0 / (2 * np.pi * np.asarray(cutoff_hz))
+    return 1.0 / (1.0 + tau / step_s)
+
+
+def smooth_track(track: np.ndarray, fps: float, strength: float = 1.0) -> np.ndarray:
+    """Calm a recording (T, N, D) without delay: the filter runs forwards and backwards, and the two are averaged."""
+    if strength == 0 or len(track) < 3:
+        return track
+
+    def one_way(values: np.ndarray) -> np.ndarray:
+        euro = OneEuro(strength)
+        return np.stack([euro(value, 1.0 / fps) for value in values])
+
+    return ((one_way(track) + one_way(track[::-1])[::-1]) / 2).astype(track.dtype)
+
+
+def fill_gaps(track: np.ndarray, longest: int | None = None) -> np.ndarray:
+    """Fill missing frames (all NaN) of a recording (T, N, D) on a straight line between their neighbours.
+
+    Frames before the first and after the last one seen keep the nearest. Gaps of more than `longest` frames stay
+    missing. A recording with nothing in it comes back as it is.
+    """
+    seen = np.flatnonzero(~np.isnan(track).any(axis=(1, 2)))
+    if not len(seen) or len(seen) == len(track):
+        return track
+    frames = np.arange(len(track))
+    flat = track.reshape(len(track), -1)
+    filled = np.stack([np.interp(frames, seen, flat[seen, column]) for column in range(flat.shape[1])], axis=1)
+    filled = filled.reshape(track.shape).astype(track.dtype)
+    if longest is not None:
+        after = np.searchsorted(seen, frames)
+        before = np.clip(after - 1, 0, len(seen) - 1)
+        after = np.clip(after, 0, len(seen) - 1)
+        too_wide = (seen[after] - seen[before] - 1 > longest) & np.isnan(track).any(axis=(1, 2))
+        filled[too_wide] = np.nan
+    return filled
