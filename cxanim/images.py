@@ -1,0 +1,229 @@
+"""Pictures in and out: bounded, upright, 8-bit sRGB, whatever the file was.
+
+Convention:
+    Arrays are uint8 (H, W, 3), RGB, row 0 at the top, as a person sees the picture (EXIF rotation applied).
+"""
+
+import io
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from cxanim.errors import CannotWrite, TooLarge, UnreadableImage
+from cxanim.limits import Limits
+from cxanim.output import atomic_output
+
+SMALLEST_SIDE_PX = 32
+
+# A fixed list keeps Pillow from handing a file to another program, as it does for PostScript.
+_READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+_WRITTEN_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+# What Pillow's decoders raise on damaged data, besides OSError.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_SAVE_AS = "Save it as JPEG or PNG and try again."
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """A picture as it was read.
+
+    Attributes:
+        rgb: (H, W, 3) uint8; colours are straight, not multiplied by alpha.
+        alpha: (H, W) uint8, 255 where the picture is opaque, or None where it is opaque everywhere.
+    """
+
+    rgb: np.ndarray
+    alpha: np.ndarray | None
+
+
+def read_image(path: str | os.PathLike[str], limits: Limits | None = None) -> ReadImage:
+    """Read a picture of any common kind; its content decides what it is, not its ending.
+
+    Greyscale, palette, 16-bit, CMYK and colour-managed pictures come out as 8-bit sRGB; the first picture of an
+    animation is taken. Size in bytes and pixels is checked before anything is decoded.
+
+    Args:
+        path: the file.
+        limits: largest accepted size; `Limits.from_environment()` by default.
+
+    Raises:
+        UnreadableImage: missing, empty, damaged, no picture, HEIC, or a side under 32 px.
+        TooLarge: more bytes or pixels than the limits allow.
+    """
+    path = Path(path)
+    limits = limits or Limits.from_environment()
+    _check_bytes(path, limits)
+    try:
+        with path.open("rb") as file:
+            _refuse_heic(path, file.read(64))
+            file.seek(0)
+            with Image.open(file, formats=_formats_at_hand()) as image:
+                _check_pixels(path, image.size, limits)
+                image.load()
+                return _as_rgb(path, image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(path, _pixels_named_in(error), limits) from error
+    except Image.UnidentifiedImageError as error:
+        raise UnreadableImage(f"{path.name} is not a picture that can be read.", _SAVE_AS) from error
+    except PermissionError as error:
+        raise UnreadableImage(f"{path.name} may not be read.", "Give yourself the right to read it.") from error
+    except _DAMAGE as error:
+        problem = f"{path.name} is damaged or cut short ({error})."
+        raise UnreadableImage(problem, "Export or download it again.") from error
+
+
+def write_image(path: str | os.PathLike[str], rgb: np.ndarray) -> None:
+    """Write a picture; its ending (.png, .jpg, .jpeg, .webp) chooses the format.
+
+    Args:
+        path: where; the folder must exist.
+        rgb: (H, W, 3) uint8.
+
+    Raises:
+        CannotWrite: unknown ending, full disk, missing or unwritable folder.
+    """
+    _require_rgb(rgb)
+    path = Path(path)
+    kind = _WRITTEN_FORMATS.get(path.suffix.lower())
+    if kind is None:
+        problem = f"{path.name}: pictures cannot be written with the ending {path.suffix!r}."
+        raise CannotWrite(problem, f"Use one of {', '.join(_WRITTEN_FORMATS)}.")
+    with atomic_output(path) as temporary:
+        Image.fromarray(rgb).save(temporary, format=kind, quality=95)
+
+
+def encode_jpeg(rgb: np.ndarray, quality: int = 90) -> bytes:
+    """Compress a picture to JPEG without subsampling its colours.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        quality: 1 to 95.
+    """
+    _require_rgb(rgb)
+    if not 1 <= quality <= 95:
+        raise ValueError(f"quality: got {quality}, expected 1 to 95")
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, format="JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def decode_jpeg(data: bytes, max_pixels: int = 4096 * 4096) -> np.ndarray:
+    """Decompress a JPEG that came inside another file.
+
+    Args:
+        data: the JPEG's bytes.
+        max_pixels: largest accepted width times height, checked before decoding.
+
+    Returns:
+        (H, W, 3) uint8 RGB, with nothing rotated.
+
+    Raises:
+        UnreadableImage: no JPEG, damaged, or too many pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            width_px, height_px = image.size
+            if width_px * height_px > max_pixels:
+                raise ValueError(f"{width_px}x{height_px} px, allowed are {max_pixels} pixels")
+            return np.array(image.convert("RGB"))
+    except (*_DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImage(f"A stored picture cannot be read ({error}).", "Make the file again.") from error
+
+
+def _check_bytes(path: Path, limits: Limits) -> None:
+    if path.is_dir():
+        raise UnreadableImage(f"{path} is a folder.", "Name a picture inside it.")
+    if not path.is_file():
+        raise UnreadableImage(f"There is no file {path}.", "Check the name.")
+    size = path.stat().st_size
+    if size == 0:
+        raise UnreadableImage(f"{path.name} is empty (0 bytes).", "Export or download it again.")
+    if size > limits.image_mb * 1e6:
+        problem = f"{path.name} has {size / 1e6:.1f} MB; the limit is {limits.image_mb:g} MB."
+        raise TooLarge(problem, "Make it smaller, or raise CXANIM_MAX_IMAGE_MB.")
+
+
+def _refuse_heic(path: Path, head: bytes) -> None:
+    brand, others = head[8:12], head[16:]
+    if head[4:8] == b"ftyp" and brand in _HEIC_BRANDS and b"avif" not in others:
+        raise UnreadableImage(f"{path.name} is a HEIC picture, which cannot be read here.", _SAVE_AS)
+
+
+def _formats_at_hand() -> list[str]:
+    Image.init()
+    return [name for name in _READ_FORMATS if name in Image.OPEN]
+
+
+def _check_pixels(path: Path, size: tuple[int, int], limits: Limits) -> None:
+    width_px, height_px = size
+    if width_px * height_px > limits.megapixels * 1e6:
+        raise _too_many_pixels(path, width_px * height_px, limits)
+    if min(size) < SMALLEST_SIDE_PX:
+        problem = f"{path.name} is only {width_px}x{height_px} px."
+        raise UnreadableImage(problem, f"Use a picture with sides of at least {SMALLEST_SIDE_PX} px.")
+
+
+def _too_many_pixels(path: Path, pixels: int, limits: Limits) -> TooLarge:
+    problem = f"{path.name} has {pixels / 1e6:.1f} megapixels; the limit is {limits.megapixels:g}."
+    return TooLarge(problem, "Make it smaller, or raise CXANIM_MAX_MEGAPIXELS.")
+
+
+def _pixels_named_in(error: Exception) -> int:
+    # Pillow refuses enormous pictures by itself, before their size can be asked for.
+    found = re.search(r"\((\d+) pixels\)", str(error))
+    return int(found.group(1)) if found else 0
+
+
+def _as_rgb(path: Path, image: Image.Image) -> ReadImage:
+    turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    profile = image.info.get("icc_profile")
+    alpha = None
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.clip(np.asarray(image), 0, 65535) / 257 + 0.5).astype(np.uint8))
+    elif image.mode == "F":
+        raise UnreadableImage(f"{path.name} holds floating-point numbers.", _SAVE_AS)
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("RGB")
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    image = _to_srgb(image, profile).convert("RGB")
+    if turn is not None:
+        image = image.transpose(turn)
+        alpha = alpha.transpose(turn) if alpha else None
+    opaque = alpha is None or alpha.getextrema() == (255, 255)
+    return ReadImage(rgb=np.array(image), alpha=None if opaque else np.array(alpha))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if not profile or image.mode not in ("RGB", "CMYK", "L"):
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
+    except (ImageCms.PyCMSError, OSError):
+        # A picture with a broken profile is shown as everyone else shows it: as if it had none.
+        return image
+
+
+def _require_rgb(rgb: np.ndarray) -> None:
+    if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        got = f"{rgb.dtype} {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
+        raise ValueError(f"rgb: got {got}, expected uint8 (H, W, 3)")
