@@ -1,0 +1,54 @@
+"""Which positions of feature maps a Contextual loss compares, where all of them would be too many or too flat."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SAMPLED_POSITIONS = 65 * 65  # the authors' limit
+
+
+def sample_positions(
+    x: Tensor, y: Tensor, count: int = SAMPLED_POSITIONS, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Draw the same random positions from both maps; maps with no more than `count` return whole.
+
+    The Contextual loss of a sample is no unbiased estimate of the full one; keep `count` fixed.
+
+    Args:
+        x, y: features of equal size, (B, C, H, W) or (B, C, N) each.
+        count: how many positions to keep.
+        generator: source of randomness, on the CPU; torch's own by default.
+
+    Returns:
+        Features (B, C, count) at those positions, or x and y as they came.
+    """
+    if x.shape[2:] != y.shape[2:]:
+        raise ValueError(f"x and y: got sizes {tuple(x.shape[2:])} and {tuple(y.shape[2:])}, expected the same")
+    if count < 1:
+        raise ValueError(f"count: got {count}, expected at least 1")
+    x_points, y_points = x.flatten(2), y.flatten(2)
+    if x_points.shape[2] <= count:
+        return x, y
+    chosen = torch.randperm(x_points.shape[2], generator=generator)[:count].to(x.device)
+    return x_points[..., chosen], y_points[..., chosen]
+
+
+def stack_layers(features: dict[str, Tensor], layers: Sequence[str]) -> Tensor:
+    """Join layers into one feature per position of the first, as the authors do for style transfer.
+
+    Args:
+        features: maps by layer name, (B, C_l, H_l, W_l) each.
+        layers: the layers to join; each is resized bilinearly to the first's size and divided by its own
+            number of channels.
+
+    Returns:
+        (B, sum of C_l, H, W) with H, W of the first layer.
+
+    Source:
+        The first author's answer in the question list of the paper's code (number 2); not in the paper.
+    """
+    size = features[layers[0]].shape[2:]
+    resized = (F.interpolate(features[layer], size, mode="bilinear", align_corners=False) for layer in layers)
+    return torch.cat([one / one.shape[1] for one in resized], dim=1)
