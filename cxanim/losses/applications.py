@@ -93,9 +93,7 @@ APPLICATIONS = {
         target_layers=("relu2_2", "relu3_2", "relu4_2"), perceptual_layers=("relu5_2",), perceptual_weight=0.1
     ),
     # Differs from the paper: only layers that the network `small` has.
-    "puppet_small": Recipe(
-        target_layers=("relu2_2", "relu3_2"), perceptual_layers=("relu3_4",), perceptual_weight=0.1
-    ),
+    "puppet_small": Recipe(target_layers=("relu2_2", "relu3_2"), perceptual_layers=("relu3_4",), perceptual_weight=0.1),
     "single_image": Recipe(target_layers=("relu3_2", "relu4_2"), source_layers=("relu4_2",)),
     # Differs from the paper: only layers that the network `small` has.
     "single_image_small": Recipe(target_layers=("relu2_2", "relu3_2"), source_layers=("relu3_4",)),

@@ -53,10 +53,7 @@ def contextual_loss(
         raise ValueError(f"block: got {block!r}, expected 'auto', None or a number of rows above 0")
     with torch.autocast(x.device.type, enabled=False):
         x, y = _directions(x, y)
-        if block is None:
-            similarity = _similarity(x, y, bandwidth)
-        else:
-            similarity = chunked_similarity(x, y, bandwidth, block)
+        similarity = _similarity(x, y, bandwidth) if block is None else chunked_similarity(x, y, bandwidth, block)
         return reduced(-similarity.clamp_max(1).log(), reduction)  # rounding can take a mean of ones above 1
 
 

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cxanim.errors import MissingWeights
 from cxanim.losses.weights import load_weights
 
 CONVOLUTIONS_PER_STAGE = (2, 2, 4, 4, 4)
@@ -62,7 +63,14 @@ def feature_network(
         MissingWeights: when no file holds the layers asked for; it names the file to put, and where.
     """
     network = FeatureNetwork(name, layers, pooling)
-    network.load_state_dict(load_weights(name, network.keys, weights))
+    state = load_weights(name, network.keys, weights)
+    misfits = [key for key, value in network.state_dict().items() if value.shape != state[key].shape]
+    if misfits:
+        raise MissingWeights(
+            f"The weights file of {name} has other widths: {misfits[0]} is {tuple(state[misfits[0]].shape)}.",
+            "Put a file of this network in its place.",
+        )
+    network.load_state_dict(state)
     return network.requires_grad_(False).eval()
 
 

@@ -33,6 +33,7 @@ class Term:
 class Objective:
     """The weighted sum of its terms.
 
+    Example:
         objective = Objective(
             Term("cx_target", 1.0, lambda output, target: contextual_loss(output["relu3_2"], target["relu3_2"])),
             Term("perceptual", 0.1, lambda output, target: perceptual_loss(output, target)),
