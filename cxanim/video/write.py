@@ -1,0 +1,206 @@
+"""Frames and sound to a video file, through MoviePy: whole or not at all."""
+
+import errno
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from cxanim.errors import CannotWrite
+from cxanim.output import atomic_output, cannot_write
+from cxanim.video.probe import probe_video
+
+HIGHEST_GIF_FPS = 50.0
+
+# Tagged BT.709, so that players need not guess the colours.
+_COLOURS = (
+    *("-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"),
+    *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"),
+)
+# One palette from the first two seconds: a palette for the whole clip would hold the whole clip in memory, and one
+# per frame is five times slower and twice as large.
+_GIF_PALETTE = "split[a][b];[b]trim=end_frame=60,palettegen[palette];[a][palette]paletteuse=dither=bayer:bayer_scale=5"
+
+
+@dataclass(frozen=True)
+class _Format:
+    codec: str
+    audio_codec: str | None
+    options: tuple[str, ...]
+
+
+_FORMATS = {
+    ".mp4": _Format("libx264", "aac", ("-crf", "18", "-movflags", "+faststart", *_COLOURS)),
+    ".webm": _Format(
+        "libvpx-vp9",
+        "libopus",
+        ("-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1", "-crf", "28", "-b:v", "0", *_COLOURS),
+    ),
+    ".gif": _Format("gif", None, ("-loop", "0")),
+}
+
+
+@contextmanager
+def open_video_writer(
+    path: str | os.PathLike[str],
+    width_px: int,
+    height_px: int,
+    fps: float,
+    audio_from: str | os.PathLike[str] | None = None,
+    audio_start_s: float = 0.0,
+) -> Iterator["VideoWriter"]:
+    """Open a video for writing frame by frame; it appears at `path` when the block ends well.
+
+    The ending chooses the format: .mp4 (H.264, AAC), .webm (VP9, Opus) or .gif (looped, silent, at most 50 fps).
+    In mp4 and webm an odd width or height grows by one repeated column or row, since players want even ones.
+
+    Args:
+        path: where; the folder must exist.
+        width_px, height_px: size of the frames.
+        fps: frames per second.
+        audio_from: file whose sound goes along, cut or filled with silence to the video's length; silent without,
+            and when it has none.
+        audio_start_s: where in `audio_from` the sound begins, in seconds after that video's first frame.
+
+    Yields:
+        A `VideoWriter`.
+
+    Raises:
+        ValueError: a size, rate or start that cannot be.
+        CannotWrite: unknown ending, full disk, missing or unwritable folder, no frame written, encoder failed.
+        UnreadableVideo: `audio_from` cannot be read.
+    """
+    path = Path(path)
+    if min(width_px, height_px) < 1:
+        raise ValueError(f"width_px, height_px: got {width_px}, {height_px}, expected at least 1")
+    if not 0 < fps < math.inf or not 0 <= audio_start_s < math.inf:
+        raise ValueError(f"fps, audio_start_s: got {fps}, {audio_start_s}, expected fps > 0 and audio_start_s >= 0")
+    form = _FORMATS.get(path.suffix.lower())
+    if form is None:
+        problem = f"{path.name}: videos cannot be written with the ending {path.suffix!r}."
+        raise CannotWrite(problem, f"Use one of {', '.join(_FORMATS)}.")
+    with atomic_output(path) as temporary, tempfile.TemporaryFile("w+", errors="replace") as words:
+        sound = _sound_options(form, audio_from, audio_start_s)
+        writer = VideoWriter(path, temporary, (width_px, height_px), fps, form, sound, words)
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            writer.stop()
+
+
+class VideoWriter:
+    """An open video. Made by `open_video_writer`.
+
+    Attributes:
+        frames_written: how many frames went in.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        temporary: Path,
+        size_px: tuple[int, int],
+        fps: float,
+        form: _Format,
+        sound: tuple[str | None, list[str]],
+        words: IO[str],
+    ):
+        from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter
+
+        self.frames_written = 0
+        self._path = path
+        self._words = words
+        width_px, height_px = size_px
+        self._shape = (height_px, width_px, 3)
+        even = form.codec != "gif"
+        self._padding = ((0, height_px % 2 * even), (0, width_px % 2 * even), (0, 0))
+        picture = list(form.options)
+        if form.codec == "gif":
+            slower = f"fps={HIGHEST_GIF_FPS:g}," if fps > HIGHEST_GIF_FPS else ""
+            picture += ["-filter_complex", slower + _GIF_PALETTE]
+        audio_file, sound_options = sound
+        self._moviepy = FFMPEG_VideoWriter(
+            os.fspath(temporary),
+            (width_px + self._padding[1][1], height_px + self._padding[0][1]),
+            fps,
+            codec=form.codec,
+            preset="veryfast",
+            audiofile=audio_file,
+            audio_codec=form.audio_codec,
+            # A file, not a pipe: words that nobody reads would fill a pipe and halt the encoder.
+            logfile=words,
+            ffmpeg_params=["-hide_banner", "-nostats", "-loglevel", "error", *picture, *sound_options],
+        )
+
+    def write(self, frame: np.ndarray) -> None:
+        """Add one frame.
+
+        Args:
+            frame: (height_px, width_px, 3) uint8 RGB.
+
+        Raises:
+            ValueError: another shape or type.
+            CannotWrite: the encoder died, on a full disk for instance.
+        """
+        if not isinstance(frame, np.ndarray) or frame.shape != self._shape or frame.dtype != np.uint8:
+            got = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+            raise ValueError(f"frame: got {got}, expected uint8 {self._shape}")
+        if any(after for _, after in self._padding):
+            frame = np.pad(frame, self._padding, mode="edge")
+        try:
+            self._moviepy.write_frame(frame)
+        except OSError as error:
+            raise self._failure() from error
+        self.frames_written += 1
+
+    def finish(self) -> None:
+        """Wait until all is encoded, and check that it went well."""
+        if self.frames_written == 0:
+            raise CannotWrite(f"{self._path.name} would have no frame.", "Choose a longer part.")
+        try:
+            self._moviepy.proc.stdin.close()
+        except OSError as error:
+            raise self._failure() from error
+        if self._moviepy.proc.wait() != 0:
+            raise self._failure()
+
+    def stop(self) -> None:
+        """End the encoder if it is still there; its work is lost unless `finish` came first."""
+        ffmpeg = self._moviepy.proc
+        if ffmpeg.poll() is None:
+            ffmpeg.kill()
+        with suppress(OSError):  # Frames still under way go nowhere.
+            ffmpeg.stdin.close()
+        ffmpeg.wait()
+
+    def _failure(self) -> CannotWrite:
+        self.stop()
+        self._words.seek(0)
+        lines = [line.strip() for line in self._words if line.strip()]
+        if any(os.strerror(errno.ENOSPC) in line for line in lines):
+            return cannot_write(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        said = lines[-1] if lines else "the encoder ended without a word"
+        return CannotWrite(f"{self._path.name} could not be encoded: {said}.", "Try another ending or size.")
+
+
+def _sound_options(
+    form: _Format, audio_from: str | os.PathLike[str] | None, audio_start_s: float
+) -> tuple[str | None, list[str]]:
+    """Return the file that the sound comes from, if any, and how to lay it under the picture."""
+    if audio_from is None or form.audio_codec is None:
+        return None, []
+    driver = probe_video(audio_from)
+    if not driver.has_audio:
+        return None, []
+    start_s = driver.first_frame_s + audio_start_s
+    # Silence fills where sound begins late or ends early, in packets so small that -shortest cuts it where the picture
+    # ends.
+    chain = f"aresample=async=1:first_pts=0,atrim=start={start_s:.6f},asetpts=PTS-STARTPTS,apad=packet_size=512"
+    return f"file:{driver.path.absolute()}", ["-map", "0:v:0", "-map", "1:a:0", "-af", chain, "-shortest"]
