@@ -2,7 +2,8 @@
 
 - `probe`: what a video is, before it is decoded.
 - `read`: its frames, one after the other, at a constant rate.
-- `write`: frames and the driver's sound to mp4, webm or gif, through MoviePy.
+- `write`: frames to mp4, webm or gif, through MoviePy.
+- `sound`: the driver's sound under them.
 
 MoviePy and ffmpeg are loaded when the first video is opened, not before.
 """

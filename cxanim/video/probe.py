@@ -150,6 +150,8 @@ def _is_mp4(path: Path) -> bool:
 
 def _frame_rate(stream: str) -> float:
     average, common = (_rate(stream, unit) for unit in ("fps", "tbr"))
+    if "Video: gif" in stream and common is not None and common <= HIGHEST_FPS:
+        average = common  # A GIF counts in hundredths of a second, which upsets the average.
     if average is None:
         return UNKNOWN_FPS if common is None or common > HIGHEST_FPS else max(common, LOWEST_FPS)
     if common is not None and abs(average - common) < 0.01 * common:

@@ -104,7 +104,7 @@ class VideoReader:
         if pipe is None or pipe.closed:
             raise StopIteration
         frame = np.empty((self.info.height_px, self.info.width_px, 3), np.uint8)
-        if pipe.readinto(memoryview(frame).cast("B")) < frame.nbytes:  # type: ignore[attr-defined]
+        if pipe.readinto(frame.data.cast("B")) < frame.nbytes:  # type: ignore[attr-defined]
             self._end()
             raise StopIteration
         self.frames_read += 1

@@ -14,7 +14,7 @@ import numpy as np
 
 from cxanim.errors import CannotWrite
 from cxanim.output import atomic_output, cannot_write
-from cxanim.video.probe import probe_video
+from cxanim.video.sound import add_sound, find_sound
 
 HIGHEST_GIF_FPS = 50.0
 
@@ -86,13 +86,20 @@ def open_video_writer(
         problem = f"{path.name}: videos cannot be written with the ending {path.suffix!r}."
         raise CannotWrite(problem, f"Use one of {', '.join(_FORMATS)}.")
     with atomic_output(path) as temporary, tempfile.TemporaryFile("w+", errors="replace") as words:
-        sound = _sound_options(form, audio_from, audio_start_s)
-        writer = VideoWriter(path, temporary, (width_px, height_px), fps, form, sound, words)
+        sound = None if audio_from is None or form.audio_codec is None else find_sound(audio_from, audio_start_s)
+        silent = temporary if sound is None else temporary.with_name(f"{temporary.stem}-silent{temporary.suffix}")
+        writer = VideoWriter(path, silent, (width_px, height_px), fps, form, words)
         try:
             yield writer
             writer.finish()
+            if sound is not None and form.audio_codec is not None:
+                said = add_sound(silent, sound, form.audio_codec, writer.frames_written / fps, temporary)
+                if said is not None:
+                    raise _cannot_encode(path, said.splitlines())
         finally:
             writer.stop()
+            if silent != temporary:
+                silent.unlink(missing_ok=True)
 
 
 class VideoWriter:
@@ -109,7 +116,6 @@ class VideoWriter:
         size_px: tuple[int, int],
         fps: float,
         form: _Format,
-        sound: tuple[str | None, list[str]],
         words: IO[str],
     ):
         from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter
@@ -125,18 +131,15 @@ class VideoWriter:
         if form.codec == "gif":
             slower = f"fps={HIGHEST_GIF_FPS:g}," if fps > HIGHEST_GIF_FPS else ""
             picture += ["-filter_complex", slower + _GIF_PALETTE]
-        audio_file, sound_options = sound
         self._moviepy = FFMPEG_VideoWriter(
             os.fspath(temporary),
             (width_px + self._padding[1][1], height_px + self._padding[0][1]),
             fps,
             codec=form.codec,
             preset="veryfast",
-            audiofile=audio_file,
-            audio_codec=form.audio_codec,
             # A file, not a pipe: words that nobody reads would fill a pipe and halt the encoder.
             logfile=words,
-            ffmpeg_params=["-hide_banner", "-nostats", "-loglevel", "error", *picture, *sound_options],
+            ffmpeg_params=["-hide_banner", "-nostats", "-loglevel", "error", *picture],
         )
 
     def write(self, frame: np.ndarray) -> None:
@@ -183,24 +186,12 @@ class VideoWriter:
     def _failure(self) -> CannotWrite:
         self.stop()
         self._words.seek(0)
-        lines = [line.strip() for line in self._words if line.strip()]
-        if any(os.strerror(errno.ENOSPC) in line for line in lines):
-            return cannot_write(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        said = lines[-1] if lines else "the encoder ended without a word"
-        return CannotWrite(f"{self._path.name} could not be encoded: {said}.", "Try another ending or size.")
+        return _cannot_encode(self._path, self._words.readlines())
 
 
-def _sound_options(
-    form: _Format, audio_from: str | os.PathLike[str] | None, audio_start_s: float
-) -> tuple[str | None, list[str]]:
-    """Return the file that the sound comes from, if any, and how to lay it under the picture."""
-    if audio_from is None or form.audio_codec is None:
-        return None, []
-    driver = probe_video(audio_from)
-    if not driver.has_audio:
-        return None, []
-    start_s = driver.first_frame_s + audio_start_s
-    # Silence fills where sound begins late or ends early, in packets so small that -shortest cuts it where the picture
-    # ends.
-    chain = f"aresample=async=1:first_pts=0,atrim=start={start_s:.6f},asetpts=PTS-STARTPTS,apad=packet_size=512"
-    return f"file:{driver.path.absolute()}", ["-map", "0:v:0", "-map", "1:a:0", "-af", chain, "-shortest"]
+def _cannot_encode(path: Path, words: list[str]) -> CannotWrite:
+    lines = [line.strip() for line in words if line.strip()]
+    if any(os.strerror(errno.ENOSPC) in line for line in lines):
+        return cannot_write(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    said = lines[-1] if lines else "the encoder ended without a word"
+    return CannotWrite(f"{path.name} could not be encoded: {said}.", "Try another ending or size.")
