@@ -156,13 +156,16 @@ def test_torchvisions_own_download_is_the_last_resort(bare_machine):
     torch.testing.assert_close(network.state_dict()["features.5.weight"], whole["features.5.weight"], atol=1e-3, rtol=0)
 
 
-def test_offline_and_absent_says_which_file_to_put_where(bare_machine):
+def test_offline_and_absent_says_which_file_to_put_where(bare_machine, monkeypatch):
     folder, _ = bare_machine
     assert not available("vgg19")
+    assert not available("small")
     with pytest.raises(MissingWeights, match=r"cannot be downloaded.*vgg19\.safetensors.*CXANIM_VGG19"):
         feature_network("vgg19", ("relu1_1",))
     random_file(folder / "vgg19.safetensors")
     assert available("vgg19")
+    monkeypatch.setenv("CXANIM_VGG19", str(folder / "misspelt.safetensors"))
+    assert not available("vgg19")
     with pytest.raises(MissingWeights, match=r"small\.safetensors"):
         feature_network("small", ("relu1_1",))
 

@@ -30,7 +30,10 @@ PUT_SMALL = f"Restore {CHECKPOINTS[0] / 'small.safetensors'}: it is part of the 
 
 def available(name: str) -> bool:
     """Whether a network's weights are on this machine, so that using it needs no download."""
-    return _local_file(name) is not None or (name == "vgg19" and _download().is_file())
+    path = _local_file(name)
+    if path is None and name == "vgg19":
+        path = _download()
+    return path is not None and path.is_file()
 
 
 def load_weights(name: str, keys: Mapping[str, str], path: Path | None = None) -> dict[str, Tensor]:

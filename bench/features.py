@@ -1,0 +1,149 @@
+"""How faithfully, and how much faster, the feature network `small` judges pictures as VGG-19 does.
+
+    python bench/features.py --images DIR --teacher VGG19.safetensors [--student FILE]
+
+Pictures of sources that the student never saw are paired with distorted, shifted and foreign ones; the rank
+correlation (Spearman) says how far two networks agree on which pairs are the more alike. Plain pixel differences
+and an untrained network of the same shape stand beside it, to show what agreement costs nothing.
+"""
+
+import argparse
+import io
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from cxanim.distill import Recipe, read_pixels, split_by_source
+from cxanim.losses import contextual_loss, feature_network, l1_loss, relative_l1
+from cxanim.losses.features import FeatureNetwork
+
+LAYERS = ("relu1_2", "relu2_2", "relu3_2")
+SIDE_PX = 128
+
+
+def crop(picture: np.ndarray, top: int, left: int) -> np.ndarray:
+    """A square part of a picture."""
+    return picture[top : top + SIDE_PX, left : left + SIDE_PX]
+
+
+def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    """The picture after JPEG compression."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def shrunk(picture: np.ndarray, factor: int) -> np.ndarray:
+    """The picture after losing detail finer than `factor` pixels."""
+    small = Image.fromarray(picture).resize((SIDE_PX // factor,) * 2, Image.Resampling.BOX)
+    return np.asarray(small.resize((SIDE_PX,) * 2, Image.Resampling.BICUBIC))
+
+
+def pairs(pictures: list[np.ndarray], count: int, random: np.random.Generator) -> dict[str, list[tuple]]:
+    """`count` pairs (changed, original) of every kind, each change of a random strength."""
+    fitting = [picture for picture in pictures if min(picture.shape[:2]) >= SIDE_PX + 16]
+    kinds: dict[str, list[tuple]] = {kind: [] for kind in ("noise", "blur", "jpeg", "colour", "shift", "foreign")}
+    for kind, made in kinds.items():
+        for which in random.integers(len(fitting), size=count):
+            picture = fitting[which]
+            top, left = (random.integers(side - SIDE_PX - 16 + 1) for side in picture.shape[:2])
+            original = crop(picture, top, left)
+            if kind == "noise":
+                changed = original + random.normal(0, random.uniform(2, 50), original.shape)
+            elif kind == "blur":
+                changed = shrunk(original, int(random.choice([2, 4, 8, 16])))
+            elif kind == "jpeg":
+                changed = as_jpeg(original, int(random.integers(3, 60)))
+            elif kind == "colour":
+                changed = original * random.uniform(0.6, 1.2, 3) + random.uniform(-30, 30)
+            elif kind == "shift":
+                changed = crop(picture, top + random.integers(17), left + random.integers(17))
+            else:
+                changed = crop(fitting[random.integers(len(fitting))], 0, 0)
+            made.append((changed.clip(0, 255).astype(np.uint8), original))
+    return kinds
+
+
+def tensor(picture: np.ndarray) -> Tensor:
+    """(1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def judged(network: FeatureNetwork, pair: tuple) -> tuple[float, float]:
+    """Perceptual and contextual distance of a pair to a network."""
+    fx, fy = (network(tensor(picture)) for picture in pair)
+    return relative_l1(fx, fy).item(), contextual_loss(fx["relu3_2"], fy["relu3_2"]).item()
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation of ranks."""
+    return float(np.corrcoef(a.argsort().argsort(), b.argsort().argsort())[0, 1])
+
+
+def step_ms(network: FeatureNetwork, side_px: int = 256) -> float:
+    """Best time of features, loss and gradient to the image, with the target's features known."""
+    image = torch.rand(1, 3, side_px, side_px, requires_grad=True)
+    target = {layer: features.detach() for layer, features in network(torch.rand_like(image)).items()}
+    times = []
+    for _ in range(7):
+        begun = time.perf_counter()
+        relative_l1(network(image), target).backward()
+        times.append(time.perf_counter() - begun)
+    return 1000 * min(times)
+
+
+def main() -> None:
+    """Print the tables as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=Path, required=True, help="the folder that the student was distilled on")
+    parser.add_argument("--teacher", type=Path, required=True)
+    parser.add_argument("--student", type=Path, help="weights of `small`; those of the program by default")
+    parser.add_argument("--pairs", type=int, default=40, help="pairs of each kind")
+    parser.add_argument("--threads", type=int, default=2)
+    flags = parser.parse_args()
+    torch.set_num_threads(flags.threads)
+    torch.manual_seed(0)
+    _, held_out = split_by_source(flags.images, Recipe.skipped_prefixes)
+    kinds = pairs(read_pixels(held_out), flags.pairs, np.random.default_rng(0))
+    networks = {
+        "vgg19": feature_network("vgg19", LAYERS, flags.teacher),
+        "small": feature_network("small", LAYERS, flags.student),
+        "untrained": FeatureNetwork("small", LAYERS),
+    }
+    with torch.no_grad():
+        verdicts = {
+            name: {kind: np.array([judged(network, pair) for pair in made]) for kind, made in kinds.items()}
+            for name, network in networks.items()
+        }
+        pixels = {kind: [l1_loss(*map(tensor, pair)).item() for pair in made] for kind, made in kinds.items()}
+    print(
+        f"Spearman's rank correlation with VGG-19 over {len(held_out)} held-out pictures, {flags.pairs} pairs a kind\n"
+    )
+    print("| pairs | perceptual: small | untrained | pixel L1 | CX relu3_2: small | untrained | pixel L1 |")
+    print("|---|---|---|---|---|---|---|")
+    for shown in ("all", *kinds):
+        chosen = list(kinds) if shown == "all" else [shown]
+        cells = []
+        for column in (0, 1):
+            truth = np.concatenate([verdicts["vgg19"][kind][:, column] for kind in chosen])
+            for name in ("small", "untrained"):
+                cells.append(spearman(truth, np.concatenate([verdicts[name][kind][:, column] for kind in chosen])))
+            cells.append(spearman(truth, np.concatenate([pixels[kind] for kind in chosen])))
+        print(f"| {shown} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
+    cost = {name: step_ms(networks[name]) for name in ("vgg19", "small")}
+    print(
+        f"\nFeatures, loss and gradient at 256 px: VGG-19 {cost['vgg19']:.0f} ms, small {cost['small']:.0f} ms, ",
+        end="",
+    )
+    print(f"{cost['vgg19'] / cost['small']:.1f} times faster ({flags.threads} threads)")
+
+
+if __name__ == "__main__":
+    main()

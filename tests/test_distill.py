@@ -1,0 +1,115 @@
+"""The distillation of `small`, in miniature, and the weights that it left in the checkpoints."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from cxanim import distill
+from cxanim.losses import feature_network, layer_names
+from cxanim.losses.features import FeatureNetwork
+from cxanim.losses.weights import CHECKPOINTS
+
+TINY = distill.Recipe(minutes=0.001, batch_size=1, crop_sizes_px=(16, 32), similarity_places=32)
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    """A network of VGG-19's shape with random weights: as hard to imitate as any."""
+    torch.manual_seed(0)
+    network = FeatureNetwork("vgg19", distill.LAYERS)
+    for module in network.features.values():
+        torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    return network.requires_grad_(False)
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Eight pictures of four sources, and two that should be skipped."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    rows = ["name,source"]
+    for number in range(10):
+        name = f"{'kaokore_' if number > 7 else ''}{number}.png"
+        Image.fromarray(random.integers(0, 256, (40, 48, 3), np.uint8)).save(folder / name)
+        rows.append(f"{name},owner/repository{number // 2}: file {number}")
+    (folder / "index.csv").write_text("\n".join(rows))
+    return folder
+
+
+def test_no_source_is_both_learnt_from_and_held_out(photographs, monkeypatch):
+    monkeypatch.setattr(distill, "HELD_OUT_SHARE", 0.3)
+    learn, held_out = distill.split_by_source(photographs, TINY.skipped_prefixes)
+    assert (len(learn), len(held_out)) == (6, 2)
+    sources = [{int(path.stem) // 2 for path in paths} for paths in (learn, held_out)]
+    assert not sources[0] & sources[1]
+
+
+def test_crops_are_parts_of_the_pictures_half_of_them_mirrored():
+    picture = np.arange(20 * 24, dtype=np.uint8).reshape(20, 24, 1).repeat(3, axis=2)
+    parts = distill.crops([picture], 16, 40, np.random.default_rng(0))
+    assert parts.shape == (40, 3, 16, 16)
+    steps = (parts[:, 0, 0, 1] - parts[:, 0, 0, 0]).mul(255).round().remainder(256)
+    assert set(steps.tolist()) == {1.0, 255.0}
+
+
+def test_the_student_learns(teacher):
+    torch.manual_seed(1)
+    images = torch.rand(2, 3, 32, 32)
+    lesson = distill.Lesson(teacher, [images], TINY)
+    student = FeatureNetwork("small", distill.LAYERS)
+    optimizer = torch.optim.Adam([*student.parameters(), *lesson.maps.parameters()], 3e-3)
+    errors = []
+    for _ in range(40):
+        error = lesson(student, images)
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+        errors.append(error.item())
+    assert sum(errors[-5:]) < 0.85 * sum(errors[:5])
+
+
+def test_unit_scale_makes_every_layers_mean_1_and_changes_nothing_else():
+    torch.manual_seed(2)
+    student, images = FeatureNetwork("small", distill.LAYERS), torch.rand(2, 3, 32, 32)
+    before = student(images)
+    student.load_state_dict(distill.unit_scaled(student, [images]))
+    for layer, after in student(images).items():
+        assert after.mean().item() == pytest.approx(1, rel=1e-4)
+        torch.testing.assert_close(after, before[layer] / before[layer].mean(), rtol=1e-4, atol=1e-4)
+
+
+def test_a_short_run_writes_weights_that_load_with_the_facts_beside_them(photographs, teacher, tmp_path, monkeypatch):
+    monkeypatch.setattr(distill, "HELD_OUT_SHARE", 0.3)
+    learn, held_out = distill.split_by_source(photographs, TINY.skipped_prefixes)
+    snapshots = list(distill.distill(distill.read_pixels(learn), distill.read_pixels(held_out), teacher, TINY))
+    assert len(snapshots) == 10
+    steps, fidelity, state = snapshots[-1]
+    assert steps >= 10
+    assert list(fidelity) == list(distill.LAYERS)
+    path = tmp_path / "small.safetensors"
+    distill.write_weights(path, state, {"steps": steps})
+    feature_network("small", ("relu3_4",), path)
+    assert list(tmp_path.glob("*.part")) == []
+    with safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["cxanim"]) == {"steps": steps}
+
+
+def test_the_embedded_network_is_whole_well_scaled_and_says_where_it_comes_from():
+    path = CHECKPOINTS[0] / "small.safetensors"
+    with safe_open(path, framework="pt") as file:
+        facts = json.loads(file.metadata()["cxanim"])
+    assert "CC BY 4.0" in facts["licence"]
+    assert min(facts["fidelity"].values()) > 0.6
+    assert sum(weight.numel() for weight in load_file(path).values()) < 200_000
+    network = feature_network("small", [layer for layer in layer_names("small") if layer.startswith("relu")])
+    across = torch.linspace(0, 1, 96)
+    scene = torch.stack([across.expand(96, 96), across.flip(0).expand(96, 96), across[:, None].expand(96, 96)])[None]
+    scene = (scene + 0.3 * (across * 40).sin()).clamp(0, 1)
+    for layer, features in network(scene).items():
+        assert 0.1 < features.mean() < 10, layer
