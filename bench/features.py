@@ -1,6 +1,6 @@
 """How faithfully, and how much faster, the feature network `small` judges pictures as VGG-19 does.
 
-    python bench/features.py --images DIR --teacher VGG19.safetensors [--student FILE]
+    python bench/features.py [--images DIR] [--teacher VGG19.safetensors] [--student FILE]
 
 Pictures of sources that the student never saw are paired with distorted, shifted and foreign ones; the rank
 correlation (Spearman) says how far two networks agree on which pairs are the more alike. Plain pixel differences
@@ -9,6 +9,7 @@ and an untrained network of the same shape stand beside it, to show what agreeme
 
 import argparse
 import io
+import os
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,9 @@ from cxanim.distill import Recipe, read_pixels, split_by_source
 from cxanim.losses import contextual_loss, feature_network, l1_loss, relative_l1
 from cxanim.losses.features import FeatureNetwork
 
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data"))
+TEACHER = DATA / "weights" / "vgg19_torchvision_keys_to_conv3_4.safetensors"
 LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 SIDE_PX = 128
 
@@ -102,12 +106,15 @@ def step_ms(network: FeatureNetwork, side_px: int = 256) -> float:
 def main() -> None:
     """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=Path, required=True, help="the folder that the student was distilled on")
-    parser.add_argument("--teacher", type=Path, required=True)
+    parser.add_argument("--images", type=Path, default=DATA / "images", help="what the student was distilled on")
+    parser.add_argument("--teacher", type=Path, default=TEACHER)
     parser.add_argument("--student", type=Path, help="weights of `small`; those of the program by default")
     parser.add_argument("--pairs", type=int, default=40, help="pairs of each kind")
     parser.add_argument("--threads", type=int, default=2)
     flags = parser.parse_args()
+    if not (flags.images.is_dir() and flags.teacher.is_file()):
+        print(f"Nothing to measure on: {flags.images} and {flags.teacher} are needed.")
+        return
     torch.set_num_threads(flags.threads)
     torch.manual_seed(0)
     _, held_out = split_by_source(flags.images, Recipe.skipped_prefixes)

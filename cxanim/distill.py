@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cxanim.errors import CannotWrite
@@ -70,7 +70,8 @@ def split_by_source(folder: Path, skipped_prefixes: tuple[str, ...]) -> tuple[li
         if not path.name.startswith(skipped_prefixes):
             by_source.setdefault(index.get(path.name, path.name).split(":")[0], []).append(path)
     room = sum(map(len, by_source.values())) * HELD_OUT_SHARE
-    learn, held_out = [], []
+    learn: list[Path] = []
+    held_out: list[Path] = []
     for source in sorted(by_source, key=lambda name: hashlib.sha256(name.encode()).digest()):
         paths = by_source[source]
         fits = len(held_out) + len(paths) <= room
@@ -172,10 +173,10 @@ def unit_scaled(student: FeatureNetwork, batches: list[Tensor]) -> dict[str, Ten
     """The student's weights, each convolution scaled so that its mean ReLU activation on `batches` is 1."""
     means = {layer: torch.stack([student(images)[layer].mean() for images in batches]).mean() for layer in LAYERS}
     state, undo = {}, torch.tensor(1.0)
-    for (position, key), module in zip(student.keys.items(), student.features.values(), strict=True):
+    for position, key in student.keys.items():
         mean = means[f"relu{position}"]
-        state[f"{key}.weight"] = (module.weight * undo / mean).contiguous()
-        state[f"{key}.bias"] = module.bias / mean
+        state[f"{key}.weight"] = student.get_parameter(f"{key}.weight") * undo / mean
+        state[f"{key}.bias"] = student.get_parameter(f"{key}.bias") / mean
         undo = mean
     return state
 
@@ -187,9 +188,9 @@ def distill(learn: list[np.ndarray], held_out: list[np.ndarray], teacher: Featur
     largest_px = max(recipe.crop_sizes_px)
     examples = [crops(held_out, largest_px, recipe.batch_size, random) for _ in range(6)]
     student = FeatureNetwork("small", LAYERS)
-    for module in student.features.values():
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
+    for key in student.keys.values():
+        nn.init.kaiming_normal_(student.get_parameter(f"{key}.weight"), nonlinearity="relu")
+        nn.init.zeros_(student.get_parameter(f"{key}.bias"))
     lesson = Lesson(teacher, [crops(learn, largest_px, recipe.batch_size, random) for _ in range(12)], recipe)
     optimizer = torch.optim.Adam([*student.parameters(), *lesson.maps.parameters()], recipe.learning_rate)
     begun, step, reported = time.monotonic(), 0, 0
@@ -213,7 +214,7 @@ def write_weights(path: Path, state: dict[str, Tensor], facts: dict[str, object]
     """Write weights and what is known of them, whole or not at all."""
     unfinished = path.with_name(path.name + ".part")
     try:
-        save_file(state, unfinished, metadata={"cxanim": json.dumps(facts, sort_keys=True)})
+        unfinished.write_bytes(save(state, metadata={"cxanim": json.dumps(facts, sort_keys=True)}))
         os.replace(unfinished, path)
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written ({error}).", "Choose a folder with room to write.") from error

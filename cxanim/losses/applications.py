@@ -66,12 +66,14 @@ class Recipe:
 
         def cx_target(output: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
             if self.stacked:
-                joined = (stack_layers(features, self.target_layers) for features in (output, target))
-                return cx(*joined, self.target_bandwidth)
-            return sum(cx(output[layer], target[layer], self.target_bandwidth) for layer in self.target_layers)
+                x, y = (stack_layers(features, self.target_layers) for features in (output, target))
+                return cx(x, y, self.target_bandwidth)
+            terms = [cx(output[layer], target[layer], self.target_bandwidth) for layer in self.target_layers]
+            return torch.stack(terms).sum()
 
         def cx_source(output: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> Tensor:
-            return sum(cx(output[layer], source[layer], self.source_bandwidth) for layer in self.source_layers)
+            terms = [cx(output[layer], source[layer], self.source_bandwidth) for layer in self.source_layers]
+            return torch.stack(terms).sum()
 
         def perceptual(output: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
             return perceptual_loss(output, target, dict.fromkeys(self.perceptual_layers, 1.0))

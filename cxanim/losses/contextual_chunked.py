@@ -11,9 +11,11 @@ rows, and only the row that wins a column gets a gradient from it. So:
 Memory is O(block * M); the gradient is the matrix form's, ties aside (there, too, one winner is chosen).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 EPSILON = 1e-5  # of eq. 2, beside the row minimum
 
@@ -38,7 +40,7 @@ class _RowBlocks(torch.autograd.Function):
     """One sample: (N, C), (M, C) -> ()."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, y: Tensor, bandwidth: float, block: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, y: Tensor, bandwidth: float, block: int) -> Tensor:
         x, y = x.contiguous(), y.contiguous()
         minima, totals = x.new_empty(len(x)), x.new_empty(len(x))
         best = x.new_zeros(len(y))
@@ -59,7 +61,7 @@ class _RowBlocks(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, y, minima, totals, best, winners = ctx.saved_tensors
         grad_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         grad_y = torch.zeros_like(y) if ctx.needs_input_grad[1] else None

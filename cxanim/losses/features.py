@@ -5,7 +5,7 @@ configuration E. Both networks have its plan and its names; `small` has a quarte
 after conv3_4 (`cxanim/distill.py` makes it).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from cxanim.losses.weights import load_weights
 
 CONVOLUTIONS_PER_STAGE = (2, 2, 4, 4, 4)
 WIDTHS = {"vgg19": (64, 128, 256, 512, 512), "small": (16, 32, 64)}
-POOLINGS = {"max": F.max_pool2d, "average": F.avg_pool2d}
+POOLINGS: dict[str, Callable[..., Tensor]] = {"max": F.max_pool2d, "average": F.avg_pool2d}
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -76,6 +76,9 @@ def feature_network(
 
 class FeatureNetwork(nn.Module):
     """The convolutions of `name` down to the deepest of `layers`, with torchvision's state-dict keys."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, name: str, layers: Sequence[str], pooling: str = "max"):
         super().__init__()

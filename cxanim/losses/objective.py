@@ -55,6 +55,6 @@ class Objective:
         if missing:
             raise ValueError(f"inputs: got {', '.join(inputs) or 'none'}, expected {', '.join(missing)} as well")
         values = [term.loss(**{name: inputs[name] for name in term.needs}) for term in self.terms]
-        total = sum(term.weight * value for term, value in zip(self.terms, values, strict=True))
+        total = torch.stack([term.weight * value for term, value in zip(self.terms, values, strict=True)]).sum()
         shown = torch.stack([value.detach().float() for value in values]).tolist()
         return total, {term.name: value for term, value in zip(self.terms, shown, strict=True)}

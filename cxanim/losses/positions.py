@@ -1,6 +1,6 @@
 """Which positions of feature maps a Contextual loss compares, where all of them would be too many or too flat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +35,7 @@ def sample_positions(
     return x_points[..., chosen], y_points[..., chosen]
 
 
-def stack_layers(features: dict[str, Tensor], layers: Sequence[str]) -> Tensor:
+def stack_layers(features: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
     """Join layers into one feature per position of the first, as the authors do for style transfer.
 
     Args:
