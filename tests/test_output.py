@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,19 @@ def test_keeps_the_old_file_when_the_work_is_interrupted(tmp_path: Path, interru
         temporary.write_bytes(b"half")
         raise interruption
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"old"}
+
+
+def test_keeps_the_old_file_when_the_program_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"old")
+    code = (
+        "import sys, time\nfrom cxanim.output import atomic_output\n"
+        "with atomic_output(sys.argv[1]) as temporary:\n"
+        "    temporary.write_bytes(b'half')\n    print('writing', flush=True)\n    time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "a.png")], stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None and program.stdout.readline() == b"writing\n"
+        program.kill()
+    assert (tmp_path / "a.png").read_bytes() == b"old"
 
 
 def test_follows_a_symbolic_link_instead_of_replacing_it(tmp_path: Path) -> None:
