@@ -72,9 +72,7 @@ class Crop:
         return cls((width_px - side) / 2, (height_px - side) / 2, side)
 
     @classmethod
-    def around_faces(
-        cls, faces: Iterable[np.ndarray], width_px: int, height_px: int, *, margin: float = 0.9
-    ) -> "Crop":
+    def around_faces(cls, faces: Iterable[np.ndarray], width_px: int, height_px: int, *, margin: float = 0.9) -> "Crop":
         """A window that holds every given face with room for hair and shoulders.
 
         Args:

@@ -152,7 +152,26 @@ def face_triangles() -> np.ndarray:
     # A ring of three edges is no triangle of the mesh where each of its edges already has one on either side.
     uses = Counter(edge for ring in rings for edge in combinations(ring, 2))
     triangles = [ring for ring in rings if any(uses[edge] < 3 for edge in combinations(ring, 2))]
-    return np.array(sorted(triangles), dtype=np.int32)
+    return np.array(_turning_alike(sorted(triangles)), dtype=np.int32)
+
+
+def _turning_alike(triangles: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Order the corners of each triangle so that neighbours run along their common edge in opposite directions."""
+    by_edge: dict[tuple[int, ...], list[int]] = {}
+    for number, ring in enumerate(triangles):
+        for edge in combinations(ring, 2):
+            by_edge.setdefault(edge, []).append(number)
+    turned = {0: triangles[0]}
+    waiting = [0]
+    while waiting:
+        ring = turned[waiting.pop()]
+        for a, b in zip(ring, ring[1:] + ring[:1], strict=True):
+            for neighbour in by_edge[min(a, b), max(a, b)]:
+                if neighbour not in turned:
+                    (third,) = set(triangles[neighbour]) - {a, b}
+                    turned[neighbour] = (b, a, third)
+                    waiting.append(neighbour)
+    return [turned[number] for number in range(len(triangles))]
 
 
 class _Square:

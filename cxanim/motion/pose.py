@@ -61,6 +61,12 @@ class Pose:
 
         return Pose(*(place(part) for part in (self.face, self.body, self.left_hand, self.right_hand)))
 
+    def need_face(self) -> np.ndarray:
+        """The face (478, 3); a ValueError where there is none."""
+        if self.face is None:
+            raise ValueError("pose: got no face, expected one")
+        return self.face
+
     def with_face(self, face: np.ndarray) -> "Pose":
         """The same pose with another face."""
         return replace(self, face=face.astype(np.float32, copy=False))

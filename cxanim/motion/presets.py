@@ -103,7 +103,7 @@ def _wink(t: float) -> Expression:
 def _smile(t: float) -> Expression:
     glad = hold(t, 0.2, 2.4, 0.55)
     return _blinked(
-        Expression(smile=glad, jaw=0.16 * glad, brow_left=0.25 * glad, brow_right=0.25 * glad, pitch_deg=3 * glad),
+        Expression(smile=glad, jaw=0.04 * glad, brow_left=0.25 * glad, brow_right=0.25 * glad, pitch_deg=3 * glad),
         t,
         0.3,
         2.3,
@@ -165,7 +165,9 @@ def _doze(t: float) -> Expression:
 def _idle(t: float) -> Expression:
     breath = sin(2 * pi * t / 4)
     drift = sin(2 * pi * t / 4 + 1) - sin(1.0)
-    calm = Expression(pitch_deg=1.5 * breath, yaw_deg=2.5 * drift, down=0.015 * breath, smile=0.12, gaze_right=-0.1 * drift)
+    calm = Expression(
+        pitch_deg=1.5 * breath, yaw_deg=2.5 * drift, down=0.015 * breath, smile=0.12, gaze_right=-0.1 * drift
+    )
     return _blinked(calm, t, 1.1, 3.2)
 
 

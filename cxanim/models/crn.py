@@ -1,0 +1,146 @@
+"""The cascaded refinement network: from a condition to a picture, from coarse to fine.
+
+General idea: a module works at 4 pixels, the next at 8, and so on up to the full size. Each sees what the one before
+made, upsampled, beside the condition shrunk to its own size, so that the layout is known at every scale.
+
+Source: Q. Chen, V. Koltun, "Photographic Image Synthesis with Cascaded Refinement Networks", ICCV 2017; the half-width
+variant of R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss ...", ECCV 2018 is the preset `paper`.
+
+Differs from the paper:
+    - presets `live` and `good` are slim and without normalisation: at batch 1 or 2 its statistics are noise, and
+      without it nothing needs folding when the network runs live.
+    - upsampling is by pixel centres (align_corners=False), so that the picture does not drift by half a pixel.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclass(frozen=True)
+class CRNShape:
+    """Widths of the modules and what stands between their layers.
+
+    Attributes:
+        widths: channels of the modules at 4, 8, 16, ... pixels; the last serves all finer ones.
+        norm: "layer" (TF-slim's layer norm, GroupNorm(1, C)), or "none".
+        align_corners: how the coarse result is upsampled.
+    """
+
+    widths: tuple[int, ...]
+    norm: str = "none"
+    align_corners: bool = False
+
+    def width_at(self, side_px: int) -> int:
+        """Channels of the module that works at `side_px`."""
+        level = int(math.log2(side_px)) - 2
+        return self.widths[min(level, len(self.widths) - 1)]
+
+
+PRESETS = {
+    # 4    8   16   32   64  128  256  512
+    "live": CRNShape((96, 96, 96, 96, 64, 32, 12, 8)),
+    "good": CRNShape((192, 192, 192, 192, 96, 48, 24, 12)),
+    "paper": CRNShape((512, 512, 512, 512, 512, 256, 256, 256), norm="layer", align_corners=True),
+}
+
+
+class CRN(nn.Module):
+    """Makes pictures from conditions.
+
+    Args:
+        in_channels: channels of the condition.
+        out_channels: channels of the picture.
+        size_px: side of both, a power of two from 8 on.
+        shape: a name of `PRESETS`, or widths of one's own.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, size_px: int, shape: str | CRNShape = "live"):
+        super().__init__()
+        if size_px < 8 or size_px & (size_px - 1):
+            raise ValueError(f"size_px: got {size_px}, expected a power of two of at least 8")
+        if isinstance(shape, str):
+            if shape not in PRESETS:
+                raise ValueError(f"shape: got {shape!r}, expected one of {', '.join(PRESETS)}")
+            shape = PRESETS[shape]
+        self.shape, self.size_px, self.in_channels, self.out_channels = shape, size_px, in_channels, out_channels
+        self.sides = tuple(4 << level for level in range(int(math.log2(size_px)) - 1))
+        widths = [shape.width_at(side) for side in self.sides]
+        before = [0, *widths[:-1]]
+        self.stages = nn.ModuleList(
+            RefinementModule(come + in_channels, width, shape.norm) for come, width in zip(before, widths, strict=True)
+        )
+        self.to_picture = nn.Conv2d(widths[-1], out_channels, 1)
+        nn.init.xavier_uniform_(self.to_picture.weight)
+        nn.init.zeros_(self.to_picture.bias)
+
+    def forward(self, condition: torch.Tensor) -> torch.Tensor:
+        """Return (B, out_channels, size, size), linear, for a condition (B, in_channels, size, size)."""
+        if condition.shape[1:] != (self.in_channels, self.size_px, self.size_px):
+            raise ValueError(
+                f"condition: got {tuple(condition.shape)}, "
+                f"expected (B, {self.in_channels}, {self.size_px}, {self.size_px})"
+            )
+        pyramid = shrink_to(condition, self.sides)
+        features = self.stages[0](pyramid[0])
+        for stage, given in zip(self.stages[1:], pyramid[1:], strict=True):
+            grown = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=self.shape.align_corners)
+            features = stage(torch.cat([grown, given], dim=1))
+        return self.to_picture(features)
+
+
+class RefinementModule(nn.Module):
+    """Two 3x3 convolutions, each followed by its norm and a leaky ReLU of 0.2."""
+
+    def __init__(self, in_channels: int, width: int, norm: str):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for come in (in_channels, width):
+            layers += [
+                _convolution(come, width, bias=norm == "none"),
+                _norm(norm, width),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, in_channels, h, w) -> (B, width, h, w)."""
+        return self.layers(x)
+
+
+def shrink_to(condition: torch.Tensor, sides: Sequence[int]) -> list[torch.Tensor]:
+    """The condition at each side, by repeated 2x2 averaging."""
+    pyramid = [condition]
+    while pyramid[0].shape[-1] > sides[0]:
+        pyramid.insert(0, F.avg_pool2d(pyramid[0], 2))
+    return pyramid
+
+
+def multiply_adds(network: CRN) -> int:
+    """Multiply-accumulates of all convolutions for one picture; one of them counts as two FLOP."""
+    total = 0
+    for side, stage in zip(network.sides, network.stages, strict=True):
+        total += side * side * sum(layer.weight.numel() for layer in stage.modules() if isinstance(layer, nn.Conv2d))
+    return total + network.size_px**2 * network.to_picture.weight.numel()
+
+
+def _convolution(in_channels: int, width: int, *, bias: bool) -> nn.Conv2d:
+    layer = nn.Conv2d(in_channels, width, 3, padding=1, bias=bias)
+    if bias:
+        nn.init.kaiming_normal_(layer.weight, a=0.2)
+        nn.init.zeros_(layer.bias)
+    else:
+        nn.init.xavier_uniform_(layer.weight)
+    return layer
+
+
+def _norm(name: str, width: int) -> nn.Module:
+    if name == "layer":
+        return nn.GroupNorm(1, width)
+    if name == "none":
+        return nn.Identity()
+    raise ValueError(f"norm: got {name!r}, expected 'layer' or 'none'")

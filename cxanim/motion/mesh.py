@@ -1,0 +1,157 @@
+"""From moved mesh points to a dense backward map: where each output pixel looks in the source picture.
+
+General idea: the face mesh, its three holes (eyes and mouth) closed by strips, and an *apron* of rings round the face
+form one sheet of triangles. Inside a triangle the map is affine. On the apron the face's motion dies away, slowly over
+the hair and quickly over the neck and shoulders; beyond it nothing moves. Every point of the sheet is continuous, so
+nothing tears; what must not smear (lids, lips) is laid over it in `layers.py`.
+
+Convention:
+    - points: ``(x, y)`` normalised to the crop (see `pose.py`).
+    - a map holds normalised source coordinates at pixel *centres*: entry (row, column) of a map of n pixels belongs to
+      the point ((column + 0.5) / n, (row + 0.5) / n). For ``cv2.remap``, whose integers are pixel centres, multiply by
+      the picture's size and subtract 0.5.
+"""
+
+import cv2
+import numpy as np
+
+from cxanim.motion import landmarks as lm
+from cxanim.motion.detect import face_triangles
+from cxanim.motion.head import head_axes
+from cxanim.motion.pose import eye_distance
+
+# How far the rings lie from the centre of the face, and how much of its motion they keep: above, beside, below it.
+_RINGS = np.array([1.15, 1.4, 1.75, 2.2, 2.9])
+_KEPT_ABOVE = np.array([1.0, 0.97, 0.85, 0.45, 0.0])
+_KEPT_BESIDE = np.array([0.95, 0.75, 0.45, 0.18, 0.0])
+_KEPT_BELOW = np.array([0.80, 0.45, 0.20, 0.07, 0.0])
+_SUBPIXEL_BITS = 4
+
+Edges = tuple[bool, bool, bool, bool]
+
+
+class MeshMap:
+    """Backward maps from one source face.
+
+    Args:
+        face: (478, 3) face in the source picture.
+        nodes: the map is computed on a grid of nodes x nodes and upsampled.
+        held_edges: edges of the crop (left, top, right, bottom) where nothing may move, since a larger picture goes
+            on behind them.
+    """
+
+    def __init__(self, face: np.ndarray, nodes: int = 128, held_edges: Edges = (False, False, False, False)):
+        self.nodes = nodes
+        self._face = face[:468, :2].astype(np.float64)
+        self._oval = np.array(lm.FACE_OVAL)
+        self._centre = self._face[self._oval].mean(0)
+        out = self._face[self._oval] - self._centre
+        self._rings = (self._centre + _RINGS[:, None, None] * out).reshape(-1, 2)
+        self._kept = self._kept_motion(out, face).reshape(-1, 1)
+        self._source = np.vstack([self._face, self._rings])
+        self._triangles = _sheet()
+        self._apron_count = len(_apron())
+        centres = (np.arange(nodes) + 0.5) / nodes
+        self._identity = np.stack(np.meshgrid(centres, centres), axis=2).astype(np.float32)
+        self._border = _border_window(nodes, held_edges)[:, :, None]
+        self._painted = np.empty((nodes, nodes), dtype=np.int32)
+
+    def _kept_motion(self, out: np.ndarray, face: np.ndarray) -> np.ndarray:
+        down = head_axes(face)[:2, 1]
+        below = (out / np.linalg.norm(out, axis=1, keepdims=True)) @ (down / max(np.linalg.norm(down), 1e-6))
+        share = np.abs(below)[None, :] ** 1.5
+        ends = np.where(below[None, :] < 0, _KEPT_ABOVE[:, None], _KEPT_BELOW[:, None])
+        return share * ends + (1 - share) * _KEPT_BESIDE[:, None]
+
+    def backward(self, face: np.ndarray) -> np.ndarray:
+        """The map (nodes, nodes, 2) that shows the source face as `face` (478, 3)."""
+        moved = face[:468, :2].astype(np.float64)
+        shift = np.tile((moved - self._face)[self._oval], (len(_RINGS), 1))
+        target = np.vstack([moved, self._rings + self._kept * shift])
+        corners = target[self._triangles]  # (T, 3, 2)
+        origin, edge_a, edge_b = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+        area = edge_a[:, 0] * edge_b[:, 1] - edge_a[:, 1] * edge_b[:, 0]
+        order = self._paint_order(face, area)
+        pixels = np.round((corners * self.nodes - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+        painted = self._painted
+        painted.fill(-1)
+        paint = cv2.fillConvexPoly
+        for number in order.tolist():
+            paint(painted, pixels[number], number, 8, _SUBPIXEL_BITS)
+        rows, columns = np.nonzero(painted >= 0)
+        which = painted[rows, columns]
+        # Barycentric coordinates in the target triangle are those in the source triangle.
+        safe = np.where(np.abs(area) < 1e-9, 1e-9, area)
+        toward_a = np.stack([edge_b[:, 1], -edge_b[:, 0]], 1) / safe[:, None]
+        toward_b = np.stack([-edge_a[:, 1], edge_a[:, 0]], 1) / safe[:, None]
+        away = self._identity[rows, columns] - origin[which]
+        # A node may lie a little outside the triangle that painted it: do not follow thin ones far out.
+        a = np.clip((away * toward_a[which]).sum(1), -0.25, 1.25)[:, None]
+        b = np.clip((away * toward_b[which]).sum(1), -0.25, 1.25)[:, None]
+        source = self._source[self._triangles]
+        start = source[:, 0][which]
+        found = start + a * (source[:, 1] - source[:, 0])[which] + b * (source[:, 2] - source[:, 0])[which]
+        backward = self._identity.copy()
+        backward[rows, columns] = found
+        return self._identity + self._border * (backward - self._identity)
+
+    def _paint_order(self, face: np.ndarray, area: np.ndarray) -> np.ndarray:
+        """Apron first, then the face from far to near; what is turned away or has no area is left out."""
+        in_face = np.arange(self._apron_count, len(self._triangles))
+        depth = face[:468, 2][self._triangles[in_face]].mean(1)
+        near_last = in_face[np.argsort(-depth)]
+        order = np.concatenate([np.arange(self._apron_count), near_last])
+        return order[area[order] > 0]
+
+
+def upsampled(nodes_map: np.ndarray, size_px: int) -> np.ndarray:
+    """A map on nodes as a map for every pixel of a picture of `size_px`, in pixels for ``cv2.remap``."""
+    full = cv2.resize(nodes_map, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    full *= size_px
+    full -= 0.5
+    return full
+
+
+def motion_in_eyes(face: np.ndarray, other: np.ndarray) -> float:
+    """Mean distance of the mesh points of two faces, in eye distances of the first."""
+    return float(np.linalg.norm(face[:468, :2] - other[:468, :2], axis=1).mean() / eye_distance(face))
+
+
+def _border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.ndarray:
+    """1 inside, falling smoothly to 0 at the held edges, so that a pasted crop meets the picture round it."""
+    centres = (np.arange(nodes) + 0.5) / nodes
+    rise = np.clip(centres / width, 0, 1)
+    rise = rise * rise * (3 - 2 * rise)
+    left, top, right, bottom = held_edges
+    across = np.minimum(rise if left else 1.0, rise[::-1] if right else 1.0) * np.ones(nodes)
+    down = np.minimum(rise if top else 1.0, rise[::-1] if bottom else 1.0) * np.ones(nodes)
+    return np.minimum(down[:, None], across[None, :]).astype(np.float32)
+
+
+def _sheet() -> np.ndarray:
+    """All triangles of the sheet, apron first; rings are numbered from 468 on."""
+    return np.vstack([_apron(), face_triangles(), _strips()]).astype(np.int32)
+
+
+def _apron() -> np.ndarray:
+    oval = np.array(lm.FACE_OVAL)
+    count = len(oval)
+    rings = [oval] + [468 + ring * count + np.arange(count) for ring in range(len(_RINGS))]
+    triangles = []
+    for inner, outer in reversed(list(zip(rings, rings[1:], strict=False))):
+        after_inner, after_outer = np.roll(inner, -1), np.roll(outer, -1)
+        triangles += [np.stack([inner, outer, after_inner], 1), np.stack([after_inner, outer, after_outer], 1)]
+    return np.vstack(triangles)
+
+
+def _strips() -> np.ndarray:
+    """Triangles over the holes of the mesh: between the lids of each eye and between the lips."""
+    triangles = []
+    for upper, lower in (
+        (lm.RIGHT_EYE_UPPER, lm.RIGHT_EYE_LOWER),
+        (lm.LEFT_EYE_UPPER, lm.LEFT_EYE_LOWER),
+        (lm.INNER_LIP_UPPER, lm.INNER_LIP_LOWER),
+    ):
+        for u, next_u, w, next_w in zip(upper, upper[1:], lower, lower[1:], strict=False):
+            triangles += [ring for ring in ((u, next_u, w), (next_u, next_w, w)) if len(set(ring)) == 3]
+    return np.array(triangles)

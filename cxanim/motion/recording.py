@@ -1,0 +1,134 @@
+"""A Motion: the poses of one subject at a steady rate, and the small file that keeps it.
+
+Differs from the common practice of pickled motion templates: the file is an npz of plain arrays, loaded with pickling
+switched off, and says how it was made.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cxanim.errors import BadPuppet
+from cxanim.motion import landmarks as lm
+from cxanim.motion.pose import Pose
+from cxanim.motion.smooth import fill_gaps, smooth_track
+from cxanim.output import atomic_output
+
+FORMAT = 1
+_SHAPES = {
+    "face": (lm.FACE_POINTS, 3),
+    "body": (lm.BODY_POINTS, 4),
+    "left_hand": (lm.HAND_POINTS, 3),
+    "right_hand": (lm.HAND_POINTS, 3),
+}
+_MOST_FRAMES = 60 * 60 * 30
+_MOST_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Poses at a steady rate.
+
+    Attributes:
+        fps: frames per second.
+        parts: name of a part ("face", "body", "left_hand", "right_hand") to (T, points, 3 or 4) float32, NaN where
+            the part was not seen.
+        neutral: number of the frame that shows the relaxed face.
+        about: where the motion comes from, for people.
+    """
+
+    fps: float
+    parts: dict[str, np.ndarray]
+    neutral: int = 0
+    about: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.parts.values())))
+
+    def __getitem__(self, frame: int) -> Pose:
+        return Pose(**{name: _seen(track[frame]) for name, track in self.parts.items()})
+
+    def __iter__(self) -> Iterator[Pose]:
+        return (self[frame] for frame in range(len(self)))
+
+    @property
+    def faces(self) -> list[np.ndarray | None]:
+        """The face of each frame, or None."""
+        return [self[frame].face for frame in range(len(self))]
+
+    @classmethod
+    def from_poses(cls, poses: Sequence[Pose], fps: float, **about: str) -> "Motion":
+        """Collect poses; parts that no pose has are left out."""
+        parts = {}
+        for name, shape in _SHAPES.items():
+            points = [getattr(pose, name) for pose in poses]
+            if name == "face" or any(part is not None for part in points):
+                missing = np.full(shape, np.nan, np.float32)
+                parts[name] = np.stack([missing if part is None else part.astype(np.float32) for part in points])
+        return cls(fps, parts, about=about)
+
+    def calmed(self, strength: float = 1.0, longest_gap_s: float | None = None) -> "Motion":
+        """The motion with gaps filled and trembling smoothed away."""
+        longest = None if longest_gap_s is None else round(longest_gap_s * self.fps)
+        calm = {}
+        for name, track in self.parts.items():
+            filled = fill_gaps(track, longest)
+            whole = not np.isnan(filled).any()
+            calm[name] = smooth_track(filled, self.fps, strength) if whole else filled
+        return Motion(self.fps, calm, self.neutral, self.about)
+
+    def save(self, path: Path) -> None:
+        """Write the motion as an npz of plain arrays, rounded to 1/65536 of the crop so that it packs well."""
+        header = json.dumps({"format": FORMAT, "fps": self.fps, "neutral": self.neutral, "about": self.about})
+        arrays = {name: np.round(track * 65536).astype(np.float32) / 65536 for name, track in self.parts.items()}
+        with atomic_output(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, header=np.frombuffer(header.encode(), np.uint8), **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Motion":
+        """Read what `save` wrote.
+
+        Raises:
+            BadPuppet: the file is not a motion of a format we know.
+        """
+        again = "Make a new one with 'cxanim motion extract VIDEO -o MOTION.npz'."
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
+                    raise BadPuppet(f"The motion {path.name} is larger than {_MOST_BYTES >> 20} MB.", again)
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(bytes(file["header"]))
+                if header.get("format") != FORMAT:
+                    raise BadPuppet(
+                        f"The motion {path.name} has format {header.get('format')!r}; this program reads {FORMAT}.",
+                        again,
+                    )
+                parts = {name: file[name] for name in _SHAPES if name in file}
+            return cls._checked(header, parts)
+        except BadPuppet:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError) as error:
+            raise BadPuppet(f"{path.name} is not a readable motion file.", again) from error
+
+    @classmethod
+    def _checked(cls, header: dict, parts: dict[str, np.ndarray]) -> "Motion":
+        fps, neutral = float(header["fps"]), int(header["neutral"])
+        lengths = {len(track) for track in parts.values()}
+        if "face" not in parts or len(lengths) != 1 or not 0 < fps <= 240:
+            raise ValueError("parts or rate are missing")
+        (length,) = lengths
+        if not 0 <= neutral < length <= _MOST_FRAMES:
+            raise ValueError("wrong number of frames")
+        for name, track in parts.items():
+            if track.shape[1:] != _SHAPES[name] or track.dtype != np.float32:
+                raise ValueError(f"{name} has a wrong shape")
+        about = {str(key): str(value) for key, value in dict(header.get("about", {})).items()}
+        return cls(fps, parts, neutral, about)
+
+
+def _seen(points: np.ndarray) -> np.ndarray | None:
+    return None if np.isnan(points).any() else points

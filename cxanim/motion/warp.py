@@ -1,0 +1,91 @@
+"""The instant puppet: one picture of a face, shown with any other expression and turn of the head, without training.
+
+General idea: the person is warped along the face mesh (`mesh.py`), eyeballs and the inside of the mouth are laid into
+the slits (`layers.py`), and the whole is set before a background plate that does not move.
+"""
+
+import cv2
+import numpy as np
+
+from cxanim.motion.layers import Mouth, draw_eyes
+from cxanim.motion.mesh import Edges, MeshMap, upsampled
+
+
+class Warp:
+    """Shows one picture's face as other faces.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB, the crop round the face.
+        face: (478, 3) the face in it, normalised to the crop.
+        matte: (S, S) float32 in [0, 1], how much of each pixel is the person; None if everything may move.
+        plate: (S, S, 3) uint8, the background without the person; made from the picture by inpainting if None.
+        nodes: resolution of the motion field.
+        held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+    """
+
+    def __init__(
+        self,
+        picture: np.ndarray,
+        face: np.ndarray,
+        matte: np.ndarray | None = None,
+        plate: np.ndarray | None = None,
+        nodes: int = 128,
+        held_edges: Edges = (False, False, False, False),
+    ):
+        if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
+            raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
+        self.picture, self.face = picture, face
+        self.size_px = picture.shape[0]
+        self._mesh = MeshMap(face, nodes, held_edges)
+        self._mouth = Mouth(picture, face)
+        self._still = None
+        if matte is not None:
+            matte = np.maximum(matte, face_stencil(face, self.size_px))
+            self._still = plate if plate is not None else background_plate(picture, matte)
+            alpha = np.round(matte * 255).astype(np.uint8)
+            self._layered = np.dstack([picture, alpha])
+
+    def show(self, face: np.ndarray) -> np.ndarray:
+        """The picture (S, S, 3) uint8 with its face as `face` (478, 3)."""
+        backward = upsampled(self._mesh.backward(face), self.size_px)
+        if self._still is None:
+            shown = cv2.remap(self.picture, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        else:
+            moved = cv2.remap(self._layered, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            shown = composite(moved[..., :3], moved[..., 3], self._still)
+        draw_eyes(shown, self.picture, self.face, face)
+        self._mouth.draw(shown, face)
+        return shown
+
+
+def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Set `front` (H, W, 3) before `back` where `alpha` (H, W) uint8 says so."""
+    weight = alpha.astype(np.float32) * (1 / 255)
+    return cv2.blendLinear(front, back, weight, 1 - weight)
+
+
+def face_stencil(face: np.ndarray, size_px: int) -> np.ndarray:
+    """(S, S) float32, 1 on the face and a soft rim round it, 0 elsewhere: what surely belongs to the person."""
+    hull = cv2.convexHull((face[:468, :2] * size_px).astype(np.float32)).astype(np.int32)
+    stencil = np.zeros((size_px, size_px), np.uint8)
+    cv2.fillConvexPoly(stencil, hull, 255, cv2.LINE_AA)
+    width = face[:468, 0].max() - face[:468, 0].min()
+    rim = max(3, int(0.08 * width * size_px) | 1)
+    stencil = cv2.dilate(stencil, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim)))
+    return cv2.GaussianBlur(stencil, (0, 0), rim / 3).astype(np.float32) / 255
+
+
+def background_plate(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """The picture with the person painted over from the sides: what shows where a moving head uncovers it."""
+    size = picture.shape[0]
+    small = 128 if size >= 128 else size
+    little = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
+    person = cv2.resize(matte, (small, small), interpolation=cv2.INTER_AREA) > 0.1
+    person = cv2.dilate(person.astype(np.uint8), np.ones((3, 3), np.uint8))
+    if person.all():
+        return picture.copy()
+    filled = cv2.inpaint(little, person, 4, cv2.INPAINT_TELEA)
+    filled = cv2.resize(filled, (size, size), interpolation=cv2.INTER_CUBIC)
+    # Where nobody stands the plate is the picture itself, pixel for pixel.
+    grown = cv2.dilate((matte > 0.02).astype(np.uint8), np.ones((3, 3), np.uint8)) * 255
+    return composite(filled, cv2.GaussianBlur(grown, (0, 0), max(1.0, size / 256)), picture)

@@ -1,0 +1,113 @@
+"""Animates a single photo: an instant puppet made from it, driven, and set back into the photo."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxanim.motion.crop import Crop
+from cxanim.pipelines.drive import DriveSettings, Rendered, prepare_drive, render_video
+from cxanim.pipelines.fit import FitSettings, fit
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.puppet import SIZES_PX
+from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.watch import Watch
+from cxanim.settings import setting
+
+QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
+_LONGEST_SIDE_PX = 1920
+
+
+@dataclass(frozen=True)
+class AnimateSettings(DriveSettings):
+    """How a photo is animated."""
+
+    size: int = setting(512, "side of the square round the face that is animated", choices=SIZES_PX[1:], unit="px")
+    quality: str = setting(
+        "instant", "instant needs no training; draft, good and best train for 1, 4 and 12 minutes first",
+        choices=tuple(QUALITY_MINUTES), folded=False,
+    )  # fmt: skip
+    crop: bool = setting(False, "give the square round the face alone instead of the whole photo")
+
+
+def animate(
+    photo: Path,
+    motion: str | Path,
+    output: Path,
+    settings: AnimateSettings | None = None,
+    machine: Machine | None = None,
+    watch: Watch | None = None,
+    *,
+    face: np.ndarray | None = None,
+    keep_puppet: Path | None = None,
+) -> Rendered:
+    """Make a video in which the face of a photo moves.
+
+    Args:
+        photo: the picture.
+        motion: name of a preset, a motion file (.npz), or a video whose sound is kept.
+        output: .mp4, .webm or .gif.
+        settings: size, quality, gains and what is shown.
+        machine: where to compute.
+        watch: who is told, and may stop it; nothing is left behind then.
+        face: (478, 3) face in the picture's own square where a person has placed it; found if None.
+        keep_puppet: where to keep the puppet that was made.
+
+    Raises:
+        UnreadableImage, NoFace, UnreadableVideo, TooLarge, BadPuppet, CannotWrite, Cancelled.
+    """
+    settings, machine, watch = settings or AnimateSettings(), machine or Machine(), watch or Watch()
+    device = machine.prepare()
+    seen = observe_photo(Path(photo), face)
+    puppet = photo_puppet(seen, settings.size, Path(photo).name)
+    minutes = QUALITY_MINUTES[settings.quality]
+    if minutes:
+        puppet = fit(puppet, FitSettings(minutes=minutes, size=settings.size), machine, watch)
+    if keep_puppet is not None:
+        puppet.save(Path(keep_puppet))
+    ready = prepare_drive(motion, puppet.neutral_face, settings, watch)
+    renderer = Renderer(puppet, device, moving_background=settings.moving_background)
+    scene = Scene(seen.picture, seen.crop, settings.size, alone=settings.crop)
+    rendered = render_video(
+        ready,
+        lambda face: scene.with_window(renderer.show(face)),
+        scene.width_px,
+        scene.height_px,
+        output,
+        settings,
+        watch,
+        still=scene.still,
+    )
+    return Rendered(**{**vars(rendered), "notes": seen.notes + rendered.notes})
+
+
+class Scene:
+    """The photo round the animated window.
+
+    Args:
+        picture: (H, W, 3) uint8, the whole photo.
+        crop: where the window lies in it.
+        size_px: side of the rendered window. The photo is scaled down so that the window fits it, never up.
+        alone: show nothing but the window.
+    """
+
+    def __init__(self, picture: np.ndarray, crop: Crop, size_px: int, *, alone: bool = False):
+        height, width = picture.shape[:2]
+        scale = min(1.0, size_px / crop.side_px, _LONGEST_SIDE_PX / max(height, width))
+        if alone:
+            self.still = crop.cut(picture, size_px)
+            self._place = Crop(0, 0, size_px)
+        elif scale < 1:
+            size = (max(2, round(width * scale)), max(2, round(height * scale)))
+            self.still = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            self._place = Crop(round(crop.x_px * scale), round(crop.y_px * scale), round(crop.side_px * scale))
+        else:
+            self.still = picture
+            self._place = crop
+        self.height_px, self.width_px = self.still.shape[:2]
+
+    def with_window(self, window: np.ndarray) -> np.ndarray:
+        """The scene with the window (S, S, 3) in its place; outside it nothing changes."""
+        return self._place.paste(self.still, window)

@@ -1,0 +1,88 @@
+"""The reference bank: which frames of a clip a puppet keeps, and which of them it shows for a given face.
+
+General idea: a frame that already shows nearly the wanted mouth, lids and turn needs only a nudge of the warp, and
+keeps its sharpness. Frames are kept by farthest-point sampling over these, so that rare expressions have one too; the
+one that is shown changes only when another is clearly better, and fades over when it does.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cxanim.motion import landmarks as lm
+from cxanim.motion.head import fit_similarity, head_axes, stable_points
+from cxanim.motion.pose import eye_distance
+
+_MOUTH = np.unique(lm.OUTER_LIPS + lm.INNER_LIPS)
+_EYES = np.unique(lm.RIGHT_EYE + lm.LEFT_EYE)
+_BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
+
+
+def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+    """A vector whose distances say how unlike two faces of one person look, whatever their place in the frame."""
+    face, neutral = face.astype(np.float64), neutral.astype(np.float64)
+    unposed = fit_similarity(stable_points(neutral), stable_points(face)).undone(face)
+    shape = (unposed - neutral)[:, :2] / eye_distance(neutral)
+    turn = head_axes(face)[:, 2]
+    roll = head_axes(face)[1, 0]
+    return np.concatenate(
+        [
+            2.0 * shape[_MOUTH].ravel() / np.sqrt(len(_MOUTH)),
+            2.5 * shape[_EYES].ravel() / np.sqrt(len(_EYES)),
+            1.0 * shape[_BROWS].ravel() / np.sqrt(len(_BROWS)),
+            0.6 * turn,
+            [0.4 * roll],
+        ]
+    )
+
+
+def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int]:
+    """Choose `count` rows of `vectors` (N, D) that lie far from one another, beginning with row `first`."""
+    chosen = [first]
+    nearest = np.linalg.norm(vectors - vectors[first], axis=1)
+    while len(chosen) < min(count, len(vectors)):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[chosen[-1]], axis=1))
+    return chosen
+
+
+class Retrieval:
+    """Chooses the reference to show, frame after frame.
+
+    Args:
+        faces: the references' faces.
+        neutral: the target's relaxed face.
+        loyalty: another reference must be nearer than this share of the present one's distance to take over.
+        fade_frames: how long a change takes.
+    """
+
+    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, loyalty: float = 0.8, fade_frames: int = 4):
+        self._neutral = neutral
+        self._vectors = np.stack([appearance(face, neutral) for face in faces])
+        self._loyalty, self._fade_frames = loyalty, fade_frames
+        self._shares: dict[int, float] = {}
+        self._present: int | None = None
+
+    def distances(self, face: np.ndarray) -> np.ndarray:
+        """How unlike each reference looks."""
+        return np.linalg.norm(self._vectors - appearance(face, self._neutral), axis=1)
+
+    def nearest(self, face: np.ndarray) -> int:
+        """Number of the reference that looks most like `face`, whatever was shown before."""
+        return int(self.distances(face).argmin())
+
+    def next(self, face: np.ndarray) -> dict[int, float]:
+        """Numbers of the references to blend for the next frame, with their shares, which sum to 1."""
+        distances = self.distances(face)
+        best = int(distances.argmin())
+        if self._present is None:
+            self._present, self._shares = best, {best: 1.0}
+        elif distances[best] < self._loyalty * distances[self._present]:
+            self._present = best
+        step = 1.0 / self._fade_frames
+        others = {number: share for number, share in self._shares.items() if number != self._present}
+        total = sum(others.values())
+        left = max(0.0, total - step)
+        self._shares = {number: share * left / total for number, share in others.items() if share * left > 0.02}
+        self._shares[self._present] = 1.0 - sum(self._shares.values())
+        return dict(self._shares)

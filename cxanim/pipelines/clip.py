@@ -1,0 +1,170 @@
+"""From the file of a clip to the face in every frame, and to the frames that a training wants."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cxanim.errors import NoFace
+from cxanim.motion.crop import Crop
+from cxanim.motion.detect import Detector, find_faces
+from cxanim.motion.pose import Pose, face_box
+from cxanim.motion.recording import Motion
+from cxanim.motion.retarget import most_neutral
+from cxanim.pipelines.watch import Watch
+from cxanim.video import open_video
+
+DETECTION_SIDE_PX = 960
+_LOST_FOR = 10  # frames without a face after which the whole frame is searched again
+
+
+@dataclass(frozen=True)
+class ClipFaces:
+    """The face in the frames of a clip, without the frames.
+
+    Attributes:
+        path: the clip.
+        width_px, height_px: size of its frames.
+        motion: the faces in the frame's own square, at the clip's rate divided by `stride`.
+        stride: every so many frames were looked at.
+        missing: frames looked at in which no face was found.
+        has_audio: whether the clip has sound.
+        notes: what a person should know.
+    """
+
+    path: Path
+    width_px: int
+    height_px: int
+    motion: Motion
+    stride: int
+    missing: int
+    has_audio: bool
+    notes: tuple[str, ...] = field(default=())
+
+
+def observe_clip(
+    path: Path,
+    watch: Watch | None = None,
+    *,
+    parts: str = "face",
+    most_frames: int | None = None,
+    until: float = 1.0,
+    stage: str = "Finding faces",
+) -> ClipFaces:
+    """Find the largest face in the frames of a clip, following it from frame to frame.
+
+    Args:
+        path: the clip.
+        watch: who is told.
+        parts: what to look for (see `Detector`).
+        most_frames: look at every n-th frame so that no more than these are looked at.
+        until: look only at this share of the clip's seconds.
+        stage: what to call the work.
+
+    Raises:
+        UnreadableVideo, TooLarge, Cancelled.
+        NoFace: not one frame shows a face.
+    """
+    path, watch = Path(path), watch or Watch()
+    poses, missing, count = [], 0, 0
+    with open_video(path, max_side_px=DETECTION_SIDE_PX) as video, _Follower(parts) as follower:
+        last = math.ceil(video.info.frames_estimate * until) if until < 1 else None
+        total = last or video.info.frames_estimate
+        stride = max(1, math.ceil(total / most_frames)) if most_frames else 1
+        for number, frame in enumerate(watch.each(video, stage, total)):
+            if last is not None and number >= last:
+                break
+            if number % stride == 0:
+                pose = follower.next(frame)
+                missing += pose.face is None
+                poses.append(pose)
+            count = follower.most_faces
+        info = video.info
+        width_px, height_px = frame.shape[1], frame.shape[0]
+    if missing == len(poses):
+        raise NoFace(
+            f"No face was found in {path.name}.",
+            "Use a clip in which one face looks roughly towards the camera and is not covered.",
+        )
+    notes = []
+    if count > 1:
+        notes.append(f"{path.name} shows {count} faces: the largest at the start is followed.")
+    if missing:
+        notes.append(
+            f"No face in {missing} of {len(poses)} frames of {path.name}: they are filled from their neighbours."
+        )
+    motion = Motion.from_poses(poses, info.fps / stride, source=path.name)
+    motion = Motion(motion.fps, motion.parts, most_neutral(motion.faces), motion.about)
+    return ClipFaces(path, width_px, height_px, motion, stride, missing, info.has_audio, tuple(notes))
+
+
+def clip_crop(clip: ClipFaces) -> Crop:
+    """One window for the whole clip, in the pixels of the frames that were looked at."""
+    faces = [face for face in clip.motion.faces if face is not None]
+    return Crop.around_faces(faces, clip.width_px, clip.height_px, margin=0.55)
+
+
+def cut_frames(
+    path: Path, crop: Crop, size_px: int, *, stride: int = 1, first: int = 0, last: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yield the window of every `stride`-th frame from number `first` to before `last`, as (size_px, size_px, 3)."""
+    with open_video(path, max_side_px=DETECTION_SIDE_PX) as video:
+        for number, frame in enumerate(video):
+            if last is not None and number >= last:
+                break
+            if number >= first and (number - first) % stride == 0:
+                yield crop.cut(frame, size_px)
+
+
+class _Follower:
+    """Follows the largest face of a clip, in a window of its own where others or its smallness would mislead."""
+
+    def __init__(self, parts: str):
+        self._detector = Detector(parts)
+        self._parts = parts
+        self._window: Crop | None = None
+        self._lost = _LOST_FOR
+        self.most_faces = 0
+
+    def next(self, frame: np.ndarray) -> Pose:
+        if self._lost >= _LOST_FOR and self._parts == "face":
+            self._look_for_window(frame)
+        window = self._window
+        if window is None:
+            pose = self._detector.detect(frame)
+        else:
+            height, width = frame.shape[:2]
+            pose = self._detector.detect(window.cut(frame, min(480, round(window.side_px))))
+            whole = Crop.whole(width, height)
+            scale = window.side_px / whole.side_px
+            pose = pose.placed(
+                scale, (window.x_px - whole.x_px) / whole.side_px, (window.y_px - whole.y_px) / whole.side_px
+            )
+        self._lost = 0 if pose.face is not None else self._lost + 1
+        return pose
+
+    def _look_for_window(self, frame: np.ndarray) -> None:
+        faces = find_faces(frame)
+        self.most_faces = max(self.most_faces, len(faces))
+        self._lost = 0
+        if not faces:
+            self._window = None
+            return
+        x0, y0, x1, y1 = face_box(faces[0])
+        if len(faces) == 1 and x1 - x0 > 0.2:
+            self._window = None
+            return
+        height, width = frame.shape[:2]
+        window = Crop.around_faces(faces[:1], width, height, margin=1.0)
+        if window != self._window:
+            self._window = window
+            self._detector.close()
+            self._detector = Detector(self._parts)
+
+    def __enter__(self) -> "_Follower":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._detector.close()

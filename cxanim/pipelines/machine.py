@@ -1,0 +1,42 @@
+"""Where a job runs and how it is repeated: device, threads and seed."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from cxanim.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class Machine(Settings):
+    """Settings that every command has."""
+
+    device: str = setting("auto", "where to compute", choices=("auto", "cpu", "cuda", "mps"))
+    threads: int = setting(0, "CPU threads; 0 uses all cores", low=0, high=256)
+    seed: int = setting(0, "the same seed gives the same result", low=0, high=2**31 - 1)
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device that "auto" stands for here.
+
+        Raises:
+            ValueError: the device asked for is not in this machine.
+        """
+        has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        if self.device != "auto":
+            if not has[self.device]:
+                raise ValueError(f"device: got {self.device!r}, which this machine does not have, expected 'cpu'")
+            return torch.device(self.device)
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if has[name]))
+
+    @property
+    def thread_count(self) -> int:
+        """The number of threads that 0 stands for here."""
+        return self.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def prepare(self) -> torch.device:
+        """Set torch's threads and seed; return the device."""
+        torch.set_num_threads(self.thread_count)
+        torch.manual_seed(self.seed)
+        return self.torch_device

@@ -1,0 +1,79 @@
+"""The objectives that puppets are trained with: ours, and those of the paper."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cxanim.losses import (
+    APPLICATIONS,
+    Features,
+    Objective,
+    Term,
+    contextual_loss,
+    l1_loss,
+    relative_l1,
+    sample_positions,
+)
+from cxanim.settings import Settings, setting
+
+RECIPES = ("fast", "paper")
+_FAST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
+_CX_LAYER, _CX_SOURCE_LAYER = "relu3_2", "relu3_4"
+
+
+@dataclass(frozen=True)
+class ObjectiveSettings(Settings):
+    """What a training minimises."""
+
+    recipe: str = setting("fast", "terms of the loss: ours, or those of the paper", choices=RECIPES)
+    contextual: float = setting(0.1, "weight of the Contextual loss", low=0, high=10, step=0.05)
+    perceptual: float = setting(1.0, "weight of the perceptual loss", low=0, high=10, step=0.05)
+    pixels: float = setting(2.0, "weight of the L1 loss on pixels", low=0, high=10, step=0.05)
+    bandwidth: float = setting(0.5, "bandwidth h of the Contextual loss", low=0.01, high=5, step=0.05)
+    positions: int = setting(1024, "positions of a feature map that the Contextual loss compares", low=16, high=16384)
+
+
+def layers_of(recipe: str, is_photo: bool, features: str) -> tuple[str, ...]:
+    """Layers that the feature network must give for a recipe."""
+    if recipe == "paper":
+        return APPLICATIONS[_application(is_photo, features)].layers
+    return (*_FAST_LAYERS, _CX_SOURCE_LAYER)
+
+
+def make_objective(settings: ObjectiveSettings, is_photo: bool, features: str, draw: torch.Generator) -> Objective:
+    """The objective over `image` and `truth` (pictures) and `output`, `target`, `source` (features by layer name).
+
+    For a clip target and source are both the true frame. For a photo the target is the photo and the source what the
+    warp shows in the wanted pose.
+    """
+    if settings.recipe == "paper":
+        return APPLICATIONS[_application(is_photo, features)].objective(draw)
+
+    def contextual(x: Features, y: Features, layer: str) -> Tensor:
+        fx, fy = sample_positions(x[layer], y[layer], settings.positions, draw)
+        return contextual_loss(fx, fy, settings.bandwidth)
+
+    def pixels(image: Tensor, truth: Tensor) -> Tensor:
+        return l1_loss(image, truth)
+
+    def perceptual(output: Features, source: Features) -> Tensor:
+        return relative_l1({name: output[name] for name in _FAST_LAYERS}, {name: source[name] for name in _FAST_LAYERS})
+
+    def cx_target(output: Features, target: Features) -> Tensor:
+        return contextual(output, target, _CX_LAYER)
+
+    def cx_source(output: Features, source: Features) -> Tensor:
+        return contextual(output, source, _CX_SOURCE_LAYER)
+
+    return Objective(
+        Term("pixels", settings.pixels, pixels),
+        Term("perceptual", settings.perceptual, perceptual),
+        Term("cx_target", settings.contextual, cx_target),
+        Term("cx_source", settings.contextual if is_photo else 0.0, cx_source),
+    )
+
+
+def _application(is_photo: bool, features: str) -> str:
+    name = "single_image" if is_photo else "puppet"
+    return f"{name}_small" if features == "small" else name

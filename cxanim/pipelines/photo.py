@@ -1,0 +1,79 @@
+"""From the file of a photo to its face, and to the puppet that needs no training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cxanim.images import read_image
+from cxanim.motion.crop import Crop
+from cxanim.motion.detect import find_face, person_matte
+from cxanim.motion.pose import Pose
+from cxanim.pipelines.puppet import Puppet, Reference
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One picture and the face in it.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB.
+        face: (478, 3) in the picture's own square.
+        crop: the window round the face.
+        notes: what a person should know ("3 faces: the largest is used").
+    """
+
+    picture: np.ndarray
+    face: np.ndarray
+    crop: Crop
+    notes: tuple[str, ...] = ()
+
+    @property
+    def face_in_crop(self) -> np.ndarray:
+        """The face in the coordinates of the window."""
+        height, width = self.picture.shape[:2]
+        return self.crop.from_frame(Pose(face=self.face), width, height).need_face()
+
+    @property
+    def held_edges(self) -> tuple[bool, bool, bool, bool]:
+        """Edges of the window (left, top, right, bottom) behind which the picture goes on."""
+        height, width = self.picture.shape[:2]
+        crop = self.crop
+        return (
+            crop.x_px > 0,
+            crop.y_px > 0,
+            crop.x_px + crop.side_px < width,
+            crop.y_px + crop.side_px < height,
+        )
+
+
+def observe_photo(path: Path, face: np.ndarray | None = None) -> Photo:
+    """Read a picture and find its largest face.
+
+    Args:
+        path: the picture.
+        face: (478, 3) face in the picture's own square, where a person has placed it; found if None.
+
+    Raises:
+        UnreadableImage, TooLarge, NoFace.
+    """
+    picture = read_image(path).rgb
+    notes: tuple[str, ...] = ()
+    if face is None:
+        face, count = find_face(picture, Path(path).name)
+        if count > 1:
+            notes = (f"{Path(path).name} shows {count} faces: the largest is used.",)
+    height, width = picture.shape[:2]
+    return Photo(picture, face, Crop.around_faces([face], width, height), notes)
+
+
+def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
+    """The instant puppet of a photo."""
+    picture = seen.crop.cut(seen.picture, size_px)
+    matte = np.round(person_matte(picture) * 255).astype(np.uint8)
+    return Puppet(
+        size_px=size_px,
+        references=(Reference(picture, seen.face_in_crop, matte),),
+        held_edges=seen.held_edges,
+        about={"kind": "photo", "source": name},
+    )

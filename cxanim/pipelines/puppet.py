@@ -1,0 +1,197 @@
+"""A Puppet: everything that shows one target with any face, and the one small file that keeps it.
+
+The file is safetensors with a JSON header: format number, settings, geometry, provenance and training curve; the
+reference pictures as JPEG bytes; the weights of the network as float16. Nothing in it is ever executed.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from cxanim.checkpoint import read_checkpoint, write_checkpoint
+from cxanim.errors import BadPuppet
+from cxanim.images import decode_jpeg, encode_jpeg
+from cxanim.models import CRN, PRESETS
+from cxanim.motion.landmarks import FACE_POINTS
+
+KIND, FORMAT = "puppet", 1
+SIZES_PX = (64, 128, 256, 512)
+CONDITION_CHANNELS = 6  # warped reference and layout map
+OUTPUT_CHANNELS = 4  # colour and mask
+_MOST_REFERENCES = 256
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One picture of the target and the face in it.
+
+    Attributes:
+        picture: (S, S, 3) uint8 RGB.
+        face: (478, 3) normalised to the crop.
+        matte: (S, S) uint8, 255 where the person is; None where all may move.
+    """
+
+    picture: np.ndarray
+    face: np.ndarray
+    matte: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Puppet:
+    """One target, ready to be driven.
+
+    Attributes:
+        size_px: side of its pictures.
+        references: pictures of the target, at least one.
+        neutral: number of the reference that shows the relaxed face.
+        plate: (S, S, 3) uint8 background that stands still, or None.
+        held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+        network: the trained CRN, or None for an instant puppet.
+        network_shape: its preset ("live", "good", "paper").
+        about: kind ("photo" or "clip"), provenance, settings and training curve, as JSON holds them.
+    """
+
+    size_px: int
+    references: tuple[Reference, ...]
+    neutral: int = 0
+    plate: np.ndarray | None = None
+    held_edges: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    network: CRN | None = None
+    network_shape: str = "live"
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def neutral_face(self) -> np.ndarray:
+        """The target's relaxed face (478, 3)."""
+        return self.references[self.neutral].face
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a network refines what the warp shows."""
+        return self.network is not None
+
+    def instant(self) -> "Puppet":
+        """The same target without training: its neutral picture and the warp."""
+        return replace(self, references=(self.references[self.neutral],), neutral=0, network=None)
+
+    def save(self, path: Path) -> None:
+        """Write the puppet's file, whole or not at all."""
+        tensors: dict[str, np.ndarray] = {
+            "faces": np.stack([reference.face for reference in self.references]).astype(np.float32)
+        }
+        for number, reference in enumerate(self.references):
+            tensors[f"picture.{number}"] = _jpeg(reference.picture)
+            if reference.matte is not None:
+                tensors[f"matte.{number}"] = _jpeg(np.dstack([reference.matte] * 3))
+        if self.plate is not None:
+            tensors["plate"] = _jpeg(self.plate)
+        if self.network is not None:
+            for name, weights in self.network.state_dict().items():
+                tensors[f"network.{name}"] = weights.detach().cpu().to(torch.float16).numpy()
+        header = {
+            "size_px": self.size_px,
+            "references": len(self.references),
+            "neutral": self.neutral,
+            "held_edges": list(self.held_edges),
+            "network": self.network_shape if self.network is not None else None,
+            "about": self.about,
+        }
+        write_checkpoint(path, KIND, FORMAT, header, tensors)
+
+    @classmethod
+    def load(cls, path: Path) -> "Puppet":
+        """Read a puppet that anyone may have made.
+
+        Raises:
+            BadPuppet: damaged, of an unknown format, or not a puppet.
+        """
+        path = Path(path)
+        header, tensors = read_checkpoint(path, KIND, (FORMAT,))
+        try:
+            return _from_parts(header, tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError, cv2.error) as error:
+            raise BadPuppet(
+                f"{path.name} is a damaged puppet ({error}).", "Make it again, or ask its maker for a whole copy."
+            ) from error
+
+
+def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppet:
+    size, count, neutral = header["size_px"], header["references"], header["neutral"]
+    if size not in SIZES_PX or not isinstance(count, int) or not 1 <= count <= _MOST_REFERENCES:
+        raise ValueError("impossible geometry")
+    faces = tensors["faces"]
+    if faces.shape != (count, FACE_POINTS, 3) or faces.dtype != np.float32 or not np.isfinite(faces).all():
+        raise ValueError("impossible faces")
+    if np.abs(faces).max() > 8 or not isinstance(neutral, int) or not 0 <= neutral < count:
+        raise ValueError("impossible faces")
+    references = []
+    for number in range(count):
+        matte = tensors.get(f"matte.{number}")
+        references.append(
+            Reference(
+                picture=_picture(tensors[f"picture.{number}"], size),
+                face=faces[number],
+                matte=None if matte is None else np.ascontiguousarray(_picture(matte, size)[..., 0]),
+            )
+        )
+    network = None
+    if header["network"] is not None:
+        if header["network"] not in PRESETS:
+            raise ValueError(f"unknown network {header['network']!r}")
+        network = make_network(size, header["network"])
+        weights = {
+            name.removeprefix("network."): torch.from_numpy(values.astype(np.float32))
+            for name, values in tensors.items()
+            if name.startswith("network.")
+        }
+        if not all(torch.isfinite(values).all() for values in weights.values()):
+            raise ValueError("weights that are not numbers")
+        network.load_state_dict(weights, strict=True)
+        network.eval()
+    plate = tensors.get("plate")
+    edges = tuple(bool(edge) for edge in header["held_edges"])
+    if len(edges) != 4 or not isinstance(header["about"], dict):
+        raise ValueError("impossible header")
+    return Puppet(
+        size_px=size,
+        references=tuple(references),
+        neutral=neutral,
+        plate=None if plate is None else _picture(plate, size),
+        held_edges=edges,
+        network=network,
+        network_shape=header["network"] or "live",
+        about=header["about"],
+    )
+
+
+def make_network(size_px: int, shape: str) -> CRN:
+    """A fresh network that begins by trusting the warp: its mask is nearly closed and its colour neutral."""
+    network = CRN(CONDITION_CHANNELS, OUTPUT_CHANNELS, size_px, shape)
+    with torch.no_grad():
+        network.to_picture.weight.mul_(0.1)
+        network.to_picture.bias[3] = math.log(0.1 / 0.9)
+    return network
+
+
+def as_stored(picture: np.ndarray) -> np.ndarray:
+    """A picture as it will be after the puppet was saved and loaded."""
+    return decode_jpeg(encode_jpeg(picture, _JPEG_QUALITY))
+
+
+def _jpeg(picture: np.ndarray) -> np.ndarray:
+    return np.frombuffer(encode_jpeg(np.ascontiguousarray(picture), _JPEG_QUALITY), np.uint8)
+
+
+def _picture(data: np.ndarray, size_px: int) -> np.ndarray:
+    if data.dtype != np.uint8 or data.ndim != 1:
+        raise ValueError("pictures are not bytes")
+    picture = decode_jpeg(data.tobytes(), size_px * size_px)
+    if picture.shape != (size_px, size_px, 3):
+        raise ValueError(f"a picture of {picture.shape[1]}x{picture.shape[0]}, expected {size_px}")
+    return picture

@@ -1,0 +1,222 @@
+"""What a puppet learns from: frames of its target, and beside each what the warp alone would show.
+
+General idea: each frame's condition is made from a reference that was *not* taken near it, as it will be when the
+puppet is driven with frames that nobody has seen; otherwise the network would learn to copy.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxanim.motion.detect import person_matte
+from cxanim.motion.expression import Expression, ExpressionBasis
+from cxanim.motion.layout import draw_layout
+from cxanim.motion.pose import Pose, face_box
+from cxanim.motion.retarget import most_neutral, perform
+from cxanim.pipelines.bank import Retrieval, appearance, farthest_points
+from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
+from cxanim.pipelines.puppet import Puppet, Reference, as_stored
+from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.watch import Watch
+
+_MEMORY_BYTES = 1 << 30
+_APART_S = 0.7  # a frame's own reference lies at least so far from it in time
+_STILL_LEVELS = 9.0  # a background whose grey levels vary less over time stands still
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Everything that is learnt from, as arrays in memory.
+
+    Attributes:
+        puppet: the puppet before training: its references, plate and geometry.
+        truth: (T, S, S, 3) uint8 what the puppet should show.
+        warped: (T, S, S, 3) uint8 what the warp shows.
+        layout: (T, S, S, 3) uint8 layout maps.
+        boxes: (T, 4) face boxes x0, y0, x1, y1, normalised.
+        fingerprint: says whether a training may be resumed on this set.
+        notes: what a person should know.
+    """
+
+    puppet: Puppet
+    truth: np.ndarray
+    warped: np.ndarray
+    layout: np.ndarray
+    boxes: np.ndarray
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
+def most_frames(size_px: int) -> int:
+    """How many frames of a side are learnt from at most, so that memory stays bounded however long the clips are."""
+    return max(60, min(1200, _MEMORY_BYTES // (9 * size_px * size_px)))
+
+
+def clip_training_set(clips: Sequence[Path], size_px: int, references: int, until: float, watch: Watch) -> TrainingSet:
+    """Make a training set from clips of one target.
+
+    Args:
+        clips: the files.
+        size_px: side of the pictures.
+        references: how many frames the puppet keeps.
+        until: share of each clip's seconds that is looked at.
+
+    Raises:
+        NoFace, UnreadableVideo, TooLarge, Cancelled.
+    """
+    share = most_frames(size_px) // len(clips)
+    pictures, faces, times_s, notes = [], [], [], []
+    crop_facts = []
+    for number, path in enumerate(clips):
+        clip = observe_clip(path, watch, most_frames=share, until=until)
+        crop = clip_crop(clip)
+        crop_facts.append([crop.x_px, crop.y_px, crop.side_px, clip.width_px, clip.height_px])
+        calm = clip.motion.calmed(longest_gap_s=0.2)
+        last = len(clip.motion) * clip.stride
+        frames = cut_frames(path, crop, size_px, stride=clip.stride, last=last)
+        for index, picture in enumerate(watch.each(frames, "Reading frames", len(clip.motion))):
+            pose = calm[index] if index < len(calm) else Pose()
+            if pose.face is None:
+                continue
+            placed = crop.from_frame(pose, clip.width_px, clip.height_px).face
+            pictures.append(picture)
+            faces.append(placed)
+            times_s.append(number * 1e6 + index / clip.motion.fps)
+        notes += list(clip.notes)
+    truth = np.stack(pictures)
+    puppet, chosen = _bank(truth, faces, references)
+    source = ", ".join(Path(path).name for path in clips)
+    about = {"kind": "clip", "source": source, "crops": crop_facts, "until": until}
+    puppet = replace(puppet, held_edges=_held(crop_facts[0]), about=about)
+    times = np.array(times_s)
+    warped = _warped(puppet, faces, times, times[chosen], watch)
+    return _training_set(puppet, truth, warped, faces, notes)
+
+
+def photo_training_set(puppet: Puppet, watch: Watch, count: int = 160, seed: int = 0) -> TrainingSet:
+    """Make a training set from a photo puppet: the warp over sampled expressions and turns of the head."""
+    random = np.random.default_rng(seed)
+    neutral = puppet.neutral_face
+    basis = ExpressionBasis(neutral)
+    faces = [perform(basis.performance(_sampled(random)), neutral) for _ in range(count)]
+    faces[0] = neutral
+    show = Renderer(puppet.instant()).warp(0).show
+    warped = np.stack([show(face) for face in watch.each(faces, "Posing the photo", count)])
+    return _training_set(puppet, warped.copy(), warped, faces, [])
+
+
+def _training_set(
+    puppet: Puppet, truth: np.ndarray, warped: np.ndarray, faces: Sequence[np.ndarray], notes: Sequence[str]
+) -> TrainingSet:
+    layout = np.stack([draw_layout(Pose(face=face), puppet.size_px) for face in faces])
+    boxes = np.array([face_box(face, grow=0.3) for face in faces])
+    digest = hashlib.sha256(truth.tobytes() + np.stack(faces).tobytes()).hexdigest()[:16]
+    return TrainingSet(puppet, truth, warped, layout, boxes, digest, tuple(notes))
+
+
+def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[Puppet, list[int]]:
+    """The references among the frames, the neutral one first, and the background behind them."""
+    neutral = most_neutral(faces)
+    vectors = np.stack([appearance(face, faces[neutral]) for face in faces])
+    chosen = farthest_points(vectors, count, first=neutral)
+    mattes = [person_matte(truth[number]) for number in chosen]
+    plate = _plate(truth[chosen], np.stack(mattes))
+    references = tuple(
+        Reference(
+            as_stored(truth[number]),
+            faces[number],
+            np.round(matte * 255).astype(np.uint8) if plate is not None else None,
+        )
+        for number, matte in zip(chosen, mattes, strict=True)
+    )
+    return Puppet(truth.shape[1], references, neutral=0, plate=plate), chosen
+
+
+def _plate(frames: np.ndarray, mattes: np.ndarray) -> np.ndarray | None:
+    """The background without the person: the median over time of what is seen of it, or None where it moves.
+
+    Where the person is never out of the way it is filled from the sides: the warped person covers it.
+    """
+    pictures = frames.astype(np.float32)
+    background = mattes < 0.1
+    seen = background.sum(0)
+    often = seen >= max(3, len(frames) // 3)
+    if often.mean() < 0.02:
+        return None
+    uncovered = np.broadcast_to(~background[..., None], pictures.shape)
+    median = np.ma.median(np.ma.array(pictures, mask=uncovered), axis=0)
+    varies = np.ma.median(np.ma.array(np.abs(pictures - median.filled(0)), mask=uncovered), axis=0).filled(0).mean(2)
+    if np.median(varies[often]) > _STILL_LEVELS:
+        return None
+    never = seen == 0
+    plate = median.filled(0).astype(np.uint8)
+    if never.any() and not never.all():
+        plate = _filled(plate, never)
+    return as_stored(plate)
+
+
+def _filled(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Fill a hole smoothly from its rim."""
+    size = picture.shape[0]
+    small = min(size, 128)
+    little = cv2.resize(picture, (small, small), interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(hole.astype(np.uint8), (small, small), interpolation=cv2.INTER_NEAREST)
+    patch = cv2.inpaint(little, mask, 4, cv2.INPAINT_TELEA)
+    patch = cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.where(hole[..., None], patch, picture)
+
+
+def _warped(
+    puppet: Puppet, faces: Sequence[np.ndarray], times_s: np.ndarray, reference_times_s: np.ndarray, watch: Watch
+) -> np.ndarray:
+    """What the warp shows for every frame, from the nearest reference that is not the frame itself."""
+    renderer = Renderer(puppet)
+    retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
+    warped = np.empty((len(faces), puppet.size_px, puppet.size_px, 3), np.uint8)
+    for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
+        distances = retrieval.distances(face)
+        near = np.abs(reference_times_s - times_s[index]) < _APART_S
+        if not near.all():
+            distances = np.where(near, math.inf, distances)
+        warped[index] = renderer.warp(int(distances.argmin())).show(face)
+    return warped
+
+
+def _held(crop_fact: Sequence[float]) -> tuple[bool, bool, bool, bool]:
+    x, y, side, width, height = crop_fact
+    return x > 0, y > 0, x + side < width, y + side < height
+
+
+def _sampled(random: np.random.Generator) -> Expression:
+    """A random but plausible position of all sliders."""
+
+    def sometimes(chance: float, low: float, high: float) -> float:
+        return float(random.uniform(low, high)) if random.random() < chance else 0.0
+
+    blink = sometimes(0.35, 0.2, 1.0)
+    brow = sometimes(0.4, -0.6, 1.0)
+    return Expression(
+        yaw_deg=random.normal(0, 7),
+        pitch_deg=random.normal(0, 5),
+        roll_deg=random.normal(0, 4),
+        right=random.normal(0, 0.05),
+        down=random.normal(0, 0.05),
+        jaw=sometimes(0.6, 0.05, 0.9),
+        smile=sometimes(0.5, -0.4, 1.0),
+        pucker=sometimes(0.3, 0.1, 0.8),
+        brow_left=brow,
+        brow_right=brow,
+        frown=sometimes(0.2, 0.1, 0.8),
+        blink_left=blink if random.random() < 0.9 else 0.0,
+        blink_right=blink,
+        gaze_right=random.uniform(-0.8, 0.8),
+        gaze_down=random.uniform(-0.6, 0.6),
+    )
