@@ -1,3 +1,34 @@
-"""cxanim: photoreal puppets from one photo or one clip, trained with the Contextual loss."""
+"""cxanim: photoreal puppets from one photo or one clip, trained with the Contextual loss.
+
+    from cxanim import Puppet, animate, drive, evaluate, train
+
+Names are imported when they are first used, so that `import cxanim` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "AnimateSettings": "cxanim.pipelines.animate",
+    "CxanimError": "cxanim.errors",
+    "DriveSettings": "cxanim.pipelines.drive",
+    "EvaluateSettings": "cxanim.pipelines.evaluate",
+    "FitSettings": "cxanim.pipelines.fit",
+    "Machine": "cxanim.pipelines.machine",
+    "Puppet": "cxanim.pipelines.puppet",
+    "Watch": "cxanim.pipelines.watch",
+    "animate": "cxanim.pipelines.animate",
+    "drive": "cxanim.pipelines.drive",
+    "evaluate": "cxanim.pipelines.evaluate",
+    "extract_motion": "cxanim.pipelines.extract",
+    "train": "cxanim.pipelines.fit",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cxanim' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

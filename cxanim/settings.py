@@ -118,12 +118,13 @@ class Knob:
     @property
     def range_text(self) -> str:
         """The allowed range in words."""
-        if self.low is not None and self.high is not None:
-            text = f"{self.low:g} to {self.high:g}"
-        elif self.low is not None:
-            text = f"at least {self.low:g}"
-        elif self.high is not None:
-            text = f"at most {self.high:g}"
+        low, high = (f"{bound:.10g}" if bound is not None else "" for bound in (self.low, self.high))
+        if low and high:
+            text = f"{low} to {high}"
+        elif low:
+            text = f"at least {low}"
+        elif high:
+            text = f"at most {high}"
         else:
             return ""
         return f"{text} {self.unit}".rstrip()

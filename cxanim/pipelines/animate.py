@@ -8,7 +8,7 @@ import numpy as np
 
 from cxanim.motion.crop import Crop
 from cxanim.pipelines.drive import DriveSettings, Rendered, prepare_drive, render_video
-from cxanim.pipelines.fit import FitSettings, fit
+from cxanim.pipelines.fit import FitSettings, fit_photo
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import SIZES_PX
@@ -42,6 +42,7 @@ def animate(
     *,
     face: np.ndarray | None = None,
     keep_puppet: Path | None = None,
+    beside: Path | None = None,
 ) -> Rendered:
     """Make a video in which the face of a photo moves.
 
@@ -54,6 +55,7 @@ def animate(
         watch: who is told, and may stop it; nothing is left behind then.
         face: (478, 3) face in the picture's own square where a person has placed it; found if None.
         keep_puppet: where to keep the puppet that was made.
+        beside: a second video to write, which shows the driver, or the still photo, on the left of the result.
 
     Raises:
         UnreadableImage, NoFace, UnreadableVideo, TooLarge, BadPuppet, CannotWrite, Cancelled.
@@ -64,7 +66,7 @@ def animate(
     puppet = photo_puppet(seen, settings.size, Path(photo).name)
     minutes = QUALITY_MINUTES[settings.quality]
     if minutes:
-        puppet = fit(puppet, FitSettings(minutes=minutes, size=settings.size), machine, watch)
+        puppet = fit_photo(puppet, FitSettings(minutes=minutes, size=settings.size), machine, watch)
     if keep_puppet is not None:
         puppet.save(Path(keep_puppet))
     ready = prepare_drive(motion, puppet.neutral_face, settings, watch)
@@ -76,8 +78,8 @@ def animate(
         scene.width_px,
         scene.height_px,
         output,
-        settings,
         watch,
+        beside=beside,
         still=scene.still,
     )
     return Rendered(**{**vars(rendered), "notes": seen.notes + rendered.notes})

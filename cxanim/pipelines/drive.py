@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,6 @@ class DriveSettings(Gains):
     """How a driver moves a puppet."""
 
     smoothing: float = setting(1.0, "how calm the motion is made; 0 keeps every tremble", low=0, high=4, step=0.1)
-    side_by_side: bool = setting(False, "show the driver beside the result")
     moving_background: bool = setting(False, "let the background follow the head instead of standing still")
     loops: int = setting(1, "how often a preset is repeated", low=1, high=20, step=1)
 
@@ -85,8 +85,16 @@ class Drive:
     notes: tuple[str, ...] = ()
 
 
-def drive(puppet: Puppet, driver: str | Path, output: Path, settings: DriveSettings | None = None,
-          machine: Machine | None = None, watch: Watch | None = None) -> Rendered:  # fmt: skip
+def drive(
+    puppet: Puppet,
+    driver: str | Path,
+    output: Path,
+    settings: DriveSettings | None = None,
+    machine: Machine | None = None,
+    watch: Watch | None = None,
+    *,
+    beside: Path | None = None,
+) -> Rendered:
     """Make a video of `puppet` moving as `driver` does.
 
     Args:
@@ -96,6 +104,7 @@ def drive(puppet: Puppet, driver: str | Path, output: Path, settings: DriveSetti
         settings: gains, smoothing and what is shown.
         machine: where to compute.
         watch: who is told, and may stop it; nothing is left behind then.
+        beside: a second video to write, which shows the driver on the left of the result.
 
     Raises:
         NoFace, UnreadableVideo, TooLarge, BadPuppet, CannotWrite, Cancelled.
@@ -104,7 +113,8 @@ def drive(puppet: Puppet, driver: str | Path, output: Path, settings: DriveSetti
     device = machine.prepare()
     ready = prepare_drive(driver, puppet.neutral_face, settings, watch)
     renderer = Renderer(puppet, device, moving_background=settings.moving_background)
-    return render_video(ready, renderer.show, puppet.size_px, puppet.size_px, output, settings, watch)
+    still = puppet.references[puppet.neutral].picture
+    return render_video(ready, renderer.show, puppet.size_px, puppet.size_px, output, watch, beside=beside, still=still)
 
 
 def prepare_drive(driver: str | Path, neutral: np.ndarray, settings: DriveSettings, watch: Watch) -> Drive:
@@ -143,8 +153,9 @@ def render_video(
     width_px: int,
     height_px: int,
     output: Path,
-    settings: DriveSettings,
     watch: Watch,
+    *,
+    beside: Path | None = None,
     still: np.ndarray | None = None,
 ) -> Rendered:
     """Show every face of a drive and write the pictures to a video.
@@ -152,26 +163,32 @@ def render_video(
     Args:
         ready: the faces.
         show: makes the picture (height_px, width_px, 3) of a face.
-        still: picture that stands beside the result where the driver is no video.
+        output: the video.
+        watch: who is told, and may stop it.
+        beside: a second video of the same frames, each with the driver's on its left.
+        still: picture that stands for the driver's frames where the driver is no video.
     """
     start_s = time.monotonic()
-    beside = _Beside(ready, still, height_px) if settings.side_by_side else None
-    total_width = width_px + (beside.width_px if beside else 0)
     frames = 0
-    try:
-        with open_video_writer(output, total_width, height_px, ready.fps, audio_from=ready.video) as writer:
-            for face in watch.each(ready.faces, "Rendering", ready.frames):
-                picture = show(face)
-                writer.write(np.hstack([beside.next(), picture]) if beside else picture)
-                frames += 1
-    finally:
-        if beside:
-            beside.close()
+    with ExitStack() as stack:
+        writer = stack.enter_context(open_video_writer(output, width_px, height_px, ready.fps, audio_from=ready.video))
+        left, both = None, None
+        if beside is not None:
+            left = stack.enter_context(_Left(ready, still, height_px))
+            both = stack.enter_context(
+                open_video_writer(beside, left.width_px + width_px, height_px, ready.fps, audio_from=ready.video)
+            )
+        for face in watch.each(ready.faces, "Rendering", ready.frames):
+            picture = show(face)
+            writer.write(picture)
+            if left is not None and both is not None:
+                both.write(np.hstack([left.next(), picture]))
+            frames += 1
     seconds = time.monotonic() - start_s
-    return Rendered(Path(output), frames, ready.fps, total_width, height_px, seconds, ready.notes)
+    return Rendered(Path(output), frames, ready.fps, width_px, height_px, seconds, ready.notes)
 
 
-class _Beside:
+class _Left:
     """The picture on the left of a side-by-side video: the driver's frame, or a still."""
 
     def __init__(self, ready: Drive, still: np.ndarray | None, height_px: int):
@@ -193,7 +210,10 @@ class _Beside:
             self._last = self._fitted(frame)
         return self._last
 
-    def close(self) -> None:
+    def __enter__(self) -> "_Left":
+        return self
+
+    def __exit__(self, *error: object) -> None:
         if self._video is not None:
             self._video.close()
 

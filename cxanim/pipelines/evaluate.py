@@ -29,6 +29,9 @@ from cxanim.settings import Settings, setting
 
 GAP_S = 1.0
 _MOST_CANDIDATES = 1500
+_MEANS = ("psnr", "ssim", "l1", "vgg_dist", "face_psnr", "face_vgg_dist", "akd_px", "background_drift")
+
+Show = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -67,24 +70,11 @@ def evaluate(
     if name == "auto":
         name = "vgg19" if available("vgg19") else "small"
     eyes = feature_network(name, metrics.VGG_DIST_LAYERS)
-    seen = observe_clip(clip, watch)
-    test = _TestFrames(puppet, seen, settings.start, watch)
-    renderer, instant = Renderer(puppet, device), Renderer(puppet.instant())
-    nearest, static = _nearest(puppet, test), _mean_picture(puppet, test)
-    shown: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "puppet": renderer.show,
-        "nearest": nearest,
-        "warp": instant.show,
-        "static": lambda face: static,
-    }
-    scored = set(np.unique(np.linspace(0, len(test.truth) - 1, settings.frames).astype(int)).tolist())
-    truths = {index: _Truth(test.truth[index], test.faces[index]) for index in sorted(scored)}
-    blocks = {
-        who: _score(show, test, truths, eyes, watch, f"Scoring {who}" if who != "puppet" else "Scoring the puppet")
-        for who, show in shown.items()
-    }
-    return blocks.pop("puppet") | {
-        "baselines": blocks,
+    exam = Exam(puppet, observe_clip(clip, watch), settings.start, settings.frames, watch)
+    scores = exam.score(Renderer(puppet, device).show, eyes, "the puppet")
+    baselines = {name: exam.score(show, eyes, name) for name, show in exam.baselines().items()}
+    return scores | {
+        "baselines": baselines,
         "device": device.type,
         "threads": machine.thread_count,
         "size": puppet.size_px,
@@ -92,38 +82,100 @@ def evaluate(
     }
 
 
-class _TestFrames:
-    """The frames that are scored, and those that `nearest` may choose from, in the puppet's own window."""
+class Exam:
+    """The frames of a clip that are scored, in the puppet's own window, and those that `nearest` may choose from.
 
-    def __init__(self, puppet: Puppet, seen: ClipFaces, start: float, watch: Watch):
+    Args:
+        puppet: whose window is used.
+        seen: the clip.
+        start: share of the clip that is not scored; a second more is skipped.
+        frames: score at most so many, evenly spread.
+        watch: who is told.
+    """
+
+    def __init__(self, puppet: Puppet, seen: ClipFaces, start: float, frames: int, watch: Watch):
+        self._puppet, self._watch = puppet, watch
         motion = seen.motion.calmed(longest_gap_s=0.2)
         crop = _same_crop(puppet, seen) or clip_crop(seen)
         split = math.floor(len(motion) * start)
         first = split + round(GAP_S * motion.fps) if start > 0 else 0
-        faces = [
-            None if pose.face is None else crop.from_frame(pose, seen.width_px, seen.height_px).face for pose in motion
-        ]
-        frames = cut_frames(seen.path, crop, puppet.size_px)
         stride = max(1, math.ceil(split / _MOST_CANDIDATES))
+        poses = [crop.from_frame(pose, seen.width_px, seen.height_px) for pose in motion]
         self.truth: list[np.ndarray] = []
         self.faces: list[np.ndarray] = []
-        self.candidates: list[np.ndarray] = []
-        self.candidate_faces: list[np.ndarray] = []
-        for index, frame in enumerate(watch.each(frames, "Reading frames", len(motion))):
-            face = faces[index] if index < len(faces) else None
+        self._candidates: list[np.ndarray] = []
+        self._candidate_faces: list[np.ndarray] = []
+        pictures = cut_frames(seen.path, crop, puppet.size_px, last=len(poses))
+        for index, picture in enumerate(watch.each(pictures, "Reading frames", len(poses))):
+            face = poses[index].face
             if face is None:
                 continue
             if index < split and index % stride == 0:
-                self.candidates.append(frame)
-                self.candidate_faces.append(face)
+                self._candidates.append(picture)
+                self._candidate_faces.append(face)
             elif index >= first:
-                self.truth.append(frame)
+                self.truth.append(picture)
                 self.faces.append(face)
         if len(self.truth) < 2:
             raise CxanimError(
                 f"Nothing of {seen.path.name} is left to score after {start:.0%} and a second.",
                 "Score more of the clip with a smaller --from.",
             )
+        if not self._candidates:
+            self._candidates = [reference.picture for reference in puppet.references]
+            self._candidate_faces = [reference.face for reference in puppet.references]
+        scored = np.unique(np.linspace(0, len(self.truth) - 1, frames).astype(int)).tolist()
+        self._truths = {index: _Truth(self.truth[index], self.faces[index]) for index in scored}
+
+    def baselines(self) -> dict[str, Show]:
+        """`nearest`, `warp` and `static`, each as a function from a face to a picture."""
+        points = np.stack([face[:468, :2] for face in self._candidate_faces])
+        mean = np.zeros(self._candidates[0].shape, np.float64)
+        for picture in self._candidates:
+            mean += picture
+        static = np.round(mean / len(self._candidates)).astype(np.uint8)
+
+        def nearest(face: np.ndarray) -> np.ndarray:
+            distances = np.linalg.norm(points - face[None, :468, :2], axis=2).mean(1)
+            return self._candidates[int(distances.argmin())]
+
+        return {"nearest": nearest, "warp": Renderer(self._puppet.instant()).show, "static": lambda face: static}
+
+    def score(self, show: Show, eyes: FeatureNetwork, name: str) -> dict[str, float | int]:
+        """Show every frame from its own landmarks, in order, and compare with itself."""
+        size = self.truth[0].shape[0]
+        rows: list[dict[str, float]] = []
+        missed = 0
+        changed = was = seconds = 0.0
+        before: np.ndarray | None = None
+        show(self.faces[0])  # the first call prepares what all share
+        for index, face in enumerate(self._watch.each(self.faces, f"Scoring {name}", len(self.faces))):
+            start_s = time.perf_counter()
+            output = show(face)
+            seconds += time.perf_counter() - start_s
+            if before is not None:
+                change, true_change = metrics.flicker([before, output], self.truth[index - 1 : index + 1])
+                changed, was = changed + change, was + true_change
+            before = output
+            if index not in self._truths:
+                continue
+            truth = self._truths[index]
+            row = truth.compare(output, eyes)
+            if truth.face is not None:
+                found = find_faces(output, most=1)
+                if found:
+                    row["akd_px"] = metrics.keypoint_distance_px(found[0], truth.face, size)
+                missed += not found
+            rows.append(row)
+        judged = sum(truth.face is not None for truth in self._truths.values())
+        means = {name: _mean([row[name] for row in rows if name in row]) for name in _MEANS}
+        return {
+            "frames": len(rows),
+            **means,
+            "miss_rate": round(missed / judged, 4) if judged else 1.0,
+            "flicker_ratio": round(changed / was, 4) if was else 0.0,
+            "ms_per_frame": round(1000 * seconds / len(self.faces), 2),
+        }
 
 
 class _Truth:
@@ -138,80 +190,18 @@ class _Truth:
         reach = max(3, picture.shape[0] // 16) | 1
         self.person = cv2.dilate(person, np.ones((reach, reach), np.uint8)).astype(bool)
 
-
-def _score(
-    show: Callable[[np.ndarray], np.ndarray],
-    test: _TestFrames,
-    truths: dict[int, _Truth],
-    eyes: FeatureNetwork,
-    watch: Watch,
-    stage: str,
-) -> dict[str, float | int]:
-    size = test.truth[0].shape[0]
-    rows: list[dict[str, float]] = []
-    missed = 0
-    changed = was = seconds = 0.0
-    before: np.ndarray | None = None
-    show(test.faces[0])  # the first call prepares what all share
-    for index, face in enumerate(watch.each(test.faces, stage, len(test.faces))):
-        start_s = time.perf_counter()
-        output = show(face)
-        seconds += time.perf_counter() - start_s
-        if before is not None:
-            change, true_change = metrics.flicker([before, output], test.truth[index - 1 : index + 1])
-            changed, was = changed + change, was + true_change
-        before = output
-        if index not in truths:
-            continue
-        truth = truths[index]
-        face_output, face_truth = metrics.cut_box(output, truth.box), metrics.cut_box(truth.picture, truth.box)
-        row = {
-            "psnr": metrics.psnr_db(output, truth.picture),
-            "ssim": metrics.ssim(output, truth.picture),
-            "l1": metrics.l1(output, truth.picture),
-            "vgg_dist": metrics.vgg_dist(output, truth.picture, eyes),
+    def compare(self, output: np.ndarray, eyes: FeatureNetwork) -> dict[str, float]:
+        """Everything about an output that needs no detector."""
+        face_output, face_truth = metrics.cut_box(output, self.box), metrics.cut_box(self.picture, self.box)
+        return {
+            "psnr": metrics.psnr_db(output, self.picture),
+            "ssim": metrics.ssim(output, self.picture),
+            "l1": metrics.l1(output, self.picture),
+            "vgg_dist": metrics.vgg_dist(output, self.picture, eyes),
             "face_psnr": metrics.psnr_db(face_output, face_truth),
             "face_vgg_dist": metrics.vgg_dist(face_output, face_truth, eyes),
-            "background_drift": metrics.drift_px(output, truth.picture, truth.person),
+            "background_drift": metrics.drift_px(output, self.picture, self.person),
         }
-        if truth.face is not None:
-            found = find_faces(output, most=1)
-            if found:
-                row["akd_px"] = metrics.keypoint_distance_px(found[0], truth.face, size)
-            else:
-                missed += 1
-        rows.append(row)
-    judged = sum(truth.face is not None for truth in truths.values())
-    names = ("psnr", "ssim", "l1", "vgg_dist", "face_psnr", "face_vgg_dist", "akd_px", "background_drift")
-    means = {name: _mean([row[name] for row in rows if name in row]) for name in names}
-    return {
-        "frames": len(rows),
-        **means,
-        "miss_rate": round(missed / judged, 4) if judged else 1.0,
-        "flicker_ratio": round(changed / was, 4) if was else 0.0,
-        "ms_per_frame": round(1000 * seconds / len(test.faces), 2),
-    }
-
-
-def _nearest(puppet: Puppet, test: _TestFrames) -> Callable[[np.ndarray], np.ndarray]:
-    """Shows the training frame whose landmarks are nearest; the references where the clip has no training part."""
-    pictures = test.candidates or [reference.picture for reference in puppet.references]
-    faces = test.candidate_faces or [reference.face for reference in puppet.references]
-    points = np.stack([face[:468, :2] for face in faces])
-
-    def show(face: np.ndarray) -> np.ndarray:
-        distances = np.linalg.norm(points - face[None, :468, :2], axis=2).mean(1)
-        return pictures[int(distances.argmin())]
-
-    return show
-
-
-def _mean_picture(puppet: Puppet, test: _TestFrames) -> np.ndarray:
-    pictures = test.candidates or [reference.picture for reference in puppet.references]
-    total = np.zeros(pictures[0].shape, np.float64)
-    for picture in pictures:
-        total += picture
-    return np.round(total / len(pictures)).astype(np.uint8)
 
 
 def _same_crop(puppet: Puppet, seen: ClipFaces) -> Crop | None:

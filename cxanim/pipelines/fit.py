@@ -118,13 +118,18 @@ def train(
     trained, state = _fit(data, settings, machine, watch, state)
     trained.puppet.save(output)
     state.save(state_path(output))
-    return replace(trained, path=output, notes=data.notes)
+    return replace(trained, path=output)
 
 
-def fit(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Watch) -> Puppet:
+def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Watch) -> Puppet:
     """Train a photo puppet in memory."""
-    settings = replace(settings, size=puppet.size_px)
-    return _fit(photo_training_set(puppet, watch, seed=machine.seed), settings, machine, watch, None)[0].puppet
+    data = photo_training_set(puppet, watch, seed=machine.seed)
+    return fit_set(data, replace(settings, size=puppet.size_px), machine, watch).puppet
+
+
+def fit_set(data: TrainingSet, settings: FitSettings, machine: Machine, watch: Watch) -> Trained:
+    """Train a puppet on a training set in memory."""
+    return _fit(data, settings, machine, watch, None)[0]
 
 
 def make_training_set(targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch) -> TrainingSet:
@@ -189,7 +194,7 @@ def _fit(
     }
     network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)
     puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
-    return Trained(puppet, None, trainer.step_number, seconds, terms), trainer.state()
+    return Trained(puppet, None, trainer.step_number, seconds, terms, data.notes), trainer.state()
 
 
 def _run(trainer: "Trainer", settings: FitSettings, watch: Watch) -> tuple[float, dict[str, float]]:

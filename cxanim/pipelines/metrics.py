@@ -14,6 +14,7 @@ from cxanim.losses import FeatureNetwork, relative_l1
 VGG_DIST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 _STILL_LEVELS = 2.0  # grey levels that a pixel of the truth may change by and still be called still
 _LEAST_FACE_PX = 32
+_LEAST_TEXTURE = 1e-3  # smaller eigenvalue of the structure tensor, as OpenCV scales it
 
 
 def psnr_db(output: np.ndarray, truth: np.ndarray) -> float:
@@ -66,14 +67,23 @@ def flicker(frames: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> tuple[
 
 
 def drift_px(output: np.ndarray, truth: np.ndarray, person: np.ndarray) -> float:
-    """How far the background of a frame has moved from the truth's: mean optical flow outside the person, in pixels.
+    """How far the background of a frame has moved from the truth's, in pixels.
+
+    The mean length of the optical flow between the two, outside the person and where there is texture to tell it by;
+    on a plain wall no flow can be measured, and 0 is returned.
+
+    Args:
+        person: (S, S) bool, where the person is in the truth, with a rim.
 
     Source: T. Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, by OpenCV.
     """
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (truth, output)]
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(grey[0], grey[1], None)
-    background = ~person
-    return float(np.linalg.norm(flow, axis=2)[background].mean()) if background.any() else 0.0
+    texture = cv2.cornerMinEigenVal(grey[0], 7, 3)
+    told = ~person & (texture > _LEAST_TEXTURE)
+    if not told.any():
+        return 0.0
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)
+    return float(np.linalg.norm(flow, axis=2)[told].mean())
 
 
 def _tensor(picture: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,99 @@
+"""What a training is worth: puppets of real clips, scored on frames they never saw, beside the baselines.
+
+    python bench/quality.py --minutes 10
+
+For each face clip of 8 s or more: train on the first 80 %, skip a second, score the rest. The table goes to stdout and
+to bench/out/quality.md, the numbers to bench/out/quality.json, a contact sheet per clip (truth, nearest, warp, puppet)
+beside them. The sheets show people in test material: look at them, do not publish them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from cxanim.losses import available, feature_network  # noqa: E402
+from cxanim.pipelines import metrics  # noqa: E402
+from cxanim.pipelines.clip import observe_clip  # noqa: E402
+from cxanim.pipelines.evaluate import Exam  # noqa: E402
+from cxanim.pipelines.fit import FitSettings, train  # noqa: E402
+from cxanim.pipelines.machine import Machine  # noqa: E402
+from cxanim.pipelines.render import Renderer  # noqa: E402
+from cxanim.pipelines.watch import Watch  # noqa: E402
+
+OUT = Path(__file__).parent / "out"
+CLIPS = ("lp_d9", "lp_d10", "lp_d14", "lp_d3", "moore_talk_2", "moore_talk_4")
+SHOWN = ("face_vgg_dist", "akd_px", "vgg_dist", "psnr", "flicker_ratio", "background_drift", "miss_rate")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="*", default=CLIPS, help="names of clips in the test data's faces/")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--frames", type=int, default=40, help="frames scored per clip")
+    flags = parser.parse_args()
+    folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
+    if not folder.is_dir():
+        sys.exit(f"no clips at {folder}; set CXANIM_TEST_DATA")
+    OUT.mkdir(exist_ok=True)
+    results = {}
+    for name in flags.clips:
+        results[name] = run(folder / f"{name}.mp4", flags.minutes, flags.frames)
+        (OUT / "quality.json").write_text(json.dumps(results, indent=1))
+        (OUT / "quality.md").write_text(table(results, flags.minutes))
+    print(table(results, flags.minutes))
+
+
+def run(clip: Path, minutes: float, frames: int) -> dict:
+    settings, machine, watch = FitSettings(minutes=minutes, until=0.8), Machine(), Watch()
+    trained = train([clip], OUT / f"{clip.stem}.puppet", settings, machine, watch)
+    exam = Exam(trained.puppet, observe_clip(clip), 0.8, frames, watch)
+    features = "vgg19" if available("vgg19") else "small"
+    eyes = feature_network(features, metrics.VGG_DIST_LAYERS)
+    shown = exam.baselines() | {"puppet": Renderer(trained.puppet).show}
+    scores = {who: exam.score(show, eyes, who) for who, show in shown.items()}
+    shown["puppet"] = Renderer(trained.puppet).show
+    sheet(clip.stem, exam, shown)
+    seconds = round(trained.seconds, 1)
+    print(f"{clip.stem}: {trained.steps} steps in {seconds} s", {who: row["face_vgg_dist"] for who, row in scores.items()},
+          file=sys.stderr, flush=True)  # fmt: skip
+    return {"steps": trained.steps, "seconds": seconds, "features": features, "scores": scores}
+
+
+def sheet(name: str, exam: Exam, shown: dict) -> None:
+    chosen = np.linspace(0, len(exam.truth) - 1, 7).astype(int)
+    rows = [np.hstack([exam.truth[index] for index in chosen])]
+    rows += [np.hstack([shown[who](exam.faces[index]) for index in chosen]) for who in ("nearest", "warp", "puppet")]
+    cv2.imwrite(str(OUT / f"{name}.png"), np.vstack(rows)[..., ::-1])
+
+
+def table(results: dict, minutes: float) -> str:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    lines = [
+        f"{minutes:g} minutes of training on {os.cpu_count()} CPU cores ({platform.machine()}), 256 px, first 80 % of "
+        f"each clip; scored after a second's gap; {time.strftime('%Y-%m-%d')}, commit {commit.strip()}.",
+        "",
+        "| clip | who | " + " | ".join(SHOWN) + " |",
+        "|---|---|" + "---|" * len(SHOWN),
+    ]
+    for name, result in results.items():
+        for who in ("puppet", "nearest", "warp", "static"):
+            row = result["scores"][who]
+            label = f"{name} ({result['steps']} steps)" if who == "puppet" else ""
+            cells = " | ".join(f"{row[key]:.3f}" for key in SHOWN)
+            lines.append(f"| {label} | {who} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""The command line: each command reads its flags from the settings of its task, and runs one pipeline.
+
+Exit codes: 0 when it worked, 2 with one line on stderr for anything a person can put right, 130 when it was stopped.
+With --json one JSON object is the last and only thing on stdout; progress goes to stderr.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cxanim import __version__
+from cxanim.errors import Cancelled, CxanimError, NotEnoughMemory
+from cxanim.settings import add_flags, from_flags
+from cxanim.terminal import Terminal, quiet_native_libraries
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word after `cxanim`.
+
+    Attributes:
+        summary: what it does, in one line.
+        add: gives its parser flags; called only for the command that was typed, so that help is instant.
+        run: does it, and returns what --json prints.
+    """
+
+    summary: str
+    add: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Terminal], dict[str, Any]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    quiet_native_libraries()
+    flags = _parser(arguments).parse_args(arguments)
+    terminal = Terminal(sys.stderr, keeps_on_stop=flags.command == "train")
+    signal.signal(signal.SIGTERM, lambda *_: terminal.stop())
+    signal.signal(signal.SIGINT, lambda *_: terminal.stop())
+    try:
+        result = COMMANDS[flags.command].run(flags, terminal)
+    except Cancelled as stopped:
+        return terminal.fail(str(stopped), code=130)
+    except CxanimError as error:
+        return terminal.fail(str(error))
+    except (ValueError, TypeError) as error:
+        if os.environ.get("CXANIM_DEBUG"):
+            raise
+        return terminal.fail(str(error))
+    except MemoryError:
+        problem = NotEnoughMemory("The machine ran out of memory.", "Use a smaller --size, or close other programs.")
+        return terminal.fail(str(problem))
+    terminal.close()
+    if getattr(flags, "json", False):
+        print(json.dumps(result))
+    return 0
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cxanim", description="Turn a photo or a clip into a puppet that moves.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"cxanim {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    typed = next((word for word in arguments if not word.startswith("-")), "")
+    for name, command in COMMANDS.items():
+        child = commands.add_parser(name, help=command.summary, description=command.summary, allow_abbrev=False)
+        if name == typed:
+            command.add(child)
+    return parser
+
+
+def _add_machine(parser: argparse.ArgumentParser, *, shows_json: bool = True) -> None:
+    from cxanim.pipelines.machine import Machine
+
+    add_flags(parser.add_argument_group("machine"), Machine)
+    if shows_json:
+        parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else")
+
+
+def _add_beside(parser: argparse.ArgumentParser) -> None:
+    help = "write a second video here, which shows the driver beside the result"
+    parser.add_argument("--beside", type=Path, metavar="OUT", help=help)
+
+
+def _machine(flags: argparse.Namespace) -> Any:
+    from cxanim.pipelines.machine import Machine
+
+    return from_flags(Machine, flags)
+
+
+def _add_app(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=None, help="port to listen on (default 7860)")
+    parser.add_argument("--share", action="store_true", help="ask Gradio for a public link")
+
+
+def _app(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.ui.app import launch
+
+    terminal.release()
+    launch(flags.host, flags.port, flags.share)
+    return {}
+
+
+def _add_animate(parser: argparse.ArgumentParser) -> None:
+    from cxanim.pipelines.animate import AnimateSettings
+
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="an .mp4, .webm or .gif")
+    parser.add_argument(
+        "--motion", required=True, metavar="MOTION",
+        help="name of a preset (see 'cxanim motion list'), a video, or a motion file",
+    )  # fmt: skip
+    parser.add_argument("--puppet", type=Path, metavar="NAME.puppet", help="keep the puppet that is made")
+    _add_beside(parser)
+    parser.add_argument(
+        "--landmarks", type=Path, metavar="FILE.json", help="where the face is, for pictures in which none is found"
+    )
+    add_flags(parser.add_argument_group("settings"), AnimateSettings)
+    _add_machine(parser)
+
+
+def _animate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.pipelines.animate import AnimateSettings, animate
+    from cxanim.pipelines.placed_face import read_placed_face
+
+    rendered = animate(
+        flags.photo,
+        flags.motion,
+        flags.output,
+        from_flags(AnimateSettings, flags),
+        _machine(flags),
+        terminal.watch,
+        face=read_placed_face(flags.landmarks, flags.photo) if flags.landmarks else None,
+        keep_puppet=flags.puppet,
+        beside=flags.beside,
+    )
+    terminal.say(*rendered.notes)
+    return rendered.to_dict()
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    from cxanim.pipelines.fit import FitSettings
+
+    parser.add_argument("targets", type=Path, nargs="+", metavar="TARGET", help="clips of one target, or one photo")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.puppet")
+    parser.add_argument("--resume", action="store_true", help="go on where the training of this puppet stopped")
+    parser.add_argument("--preview", type=Path, metavar="FILE.jpg", help="keep a picture here that gets better")
+    add_flags(parser.add_argument_group("settings"), FitSettings)
+    _add_machine(parser)
+
+
+def _train(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.pipelines.fit import FitSettings, train
+
+    terminal.preview_to(flags.preview)
+    settings, machine = from_flags(FitSettings, flags), _machine(flags)
+    trained = train(flags.targets, flags.output, settings, machine, terminal.watch, resume=flags.resume)
+    terminal.say(*trained.notes)
+    return trained.to_dict()
+
+
+def _add_drive(parser: argparse.ArgumentParser) -> None:
+    from cxanim.pipelines.drive import DriveSettings
+
+    parser.add_argument("puppet", type=Path, metavar="NAME.puppet")
+    parser.add_argument("driver", metavar="DRIVER", help="a video, a motion file, or the name of a preset")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="an .mp4, .webm or .gif")
+    _add_beside(parser)
+    add_flags(parser.add_argument_group("settings"), DriveSettings)
+    _add_machine(parser)
+
+
+def _drive(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.pipelines.drive import DriveSettings, drive
+    from cxanim.pipelines.puppet import Puppet
+
+    settings, machine = from_flags(DriveSettings, flags), _machine(flags)
+    puppet = Puppet.load(flags.puppet)
+    rendered = drive(puppet, flags.driver, flags.output, settings, machine, terminal.watch, beside=flags.beside)
+    terminal.say(*rendered.notes)
+    return rendered.to_dict()
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    from cxanim.pipelines.evaluate import EvaluateSettings
+
+    parser.add_argument("puppet", type=Path, metavar="NAME.puppet")
+    parser.add_argument("clip", type=Path, metavar="CLIP")
+    parser.add_argument("--from", dest="start", type=float, default=None, metavar="SHARE",
+                        help="score what follows this share of the clip and a second (0 to 0.95, default 0)")  # fmt: skip
+    add_flags(parser.add_argument_group("settings"), EvaluateSettings, without=("start",))
+    _add_machine(parser)
+
+
+def _evaluate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.pipelines.evaluate import EvaluateSettings, evaluate
+    from cxanim.pipelines.puppet import Puppet
+
+    settings, machine = from_flags(EvaluateSettings, flags), _machine(flags)
+    scores = evaluate(Puppet.load(flags.puppet), flags.clip, settings, machine, terminal.watch)
+    if not flags.json:
+        terminal.close()
+        _print_scores(scores)
+    return scores
+
+
+def _print_scores(scores: dict[str, Any]) -> None:
+    columns = {"puppet": scores, **scores["baselines"]}
+    print(f"{scores['frames']} frames, {scores['size']} px, features {scores['features']}, {scores['device']}")
+    print(f"{'':18}" + "".join(f"{who:>10}" for who in columns))
+    for name in scores["baselines"]["warp"]:
+        if name != "frames":
+            print(f"{name:18}" + "".join(f"{block[name]:>10.3f}" for block in columns.values()))
+
+
+def _add_motion(parser: argparse.ArgumentParser) -> None:
+    from cxanim.pipelines.extract import ExtractSettings
+
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    extract = actions.add_parser("extract", help="take the motion out of a video and keep it in a small file")
+    extract.add_argument("video", type=Path, metavar="VIDEO")
+    extract.add_argument("-o", "--output", type=Path, required=True, metavar="MOTION.npz")
+    add_flags(extract.add_argument_group("settings"), ExtractSettings)
+    _add_machine(extract)
+    shown = actions.add_parser("list", help="list the motions that come with the program")
+    shown.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else")
+
+
+def _motion(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    if flags.action == "list":
+        from cxanim.motion.presets import PRESETS
+
+        if not flags.json:
+            for preset in PRESETS.values():
+                print(f"{preset.name:14}{preset.description} ({preset.duration_s:g} s)")
+        return {name: {"description": p.description, "duration_s": p.duration_s} for name, p in PRESETS.items()}
+    from cxanim.pipelines.extract import ExtractSettings, extract_motion
+
+    _machine(flags).prepare()
+    motion = extract_motion(flags.video, flags.output, from_flags(ExtractSettings, flags), terminal.watch)
+    return {"path": str(flags.output), "frames": len(motion), "fps": motion.fps, "neutral": motion.neutral}
+
+
+COMMANDS = {
+    "app": Command("open the app in the browser", _add_app, _app),
+    "animate": Command("make the face of a photo move", _add_animate, _animate),
+    "train": Command("train a puppet from a clip or a photo", _add_train, _train),
+    "drive": Command("move a puppet with a video", _add_drive, _drive),
+    "evaluate": Command("score a puppet on a clip of its target", _add_evaluate, _evaluate),
+    "motion": Command("extract motions from videos, and list those that come along", _add_motion, _motion),
+}

@@ -1,0 +1,124 @@
+"""A person at a terminal: a progress bar, one line for what went wrong, and Ctrl-C that stops without breaking."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from cxanim.errors import Cancelled
+from cxanim.progress import Progress
+
+_LINE_EVERY_S = 30.0
+
+
+class Terminal:
+    """Watches one job for the person who started it.
+
+    Args:
+        stream: where progress and problems are written.
+        keeps_on_stop: whether the job keeps what it has when it is stopped; then the first Ctrl-C is gentle.
+    """
+
+    def __init__(self, stream: TextIO, *, keeps_on_stop: bool = False):
+        self._stream, self._keeps_on_stop = stream, keeps_on_stop
+        self._bar: Any = None
+        self._stage = ""
+        self._stops = 0
+        self._training = False
+        self._preview: Path | None = None
+        self._last_line_s = time.monotonic()
+
+    @property
+    def watch(self) -> Any:
+        """The watcher to hand to a pipeline."""
+        from cxanim.pipelines.watch import Watch
+
+        return Watch(self._show, lambda: self._stops > 0)
+
+    def preview_to(self, path: Path | None) -> None:
+        """Keep the newest preview in this picture."""
+        self._preview = path
+
+    def stop(self) -> None:
+        """Ask the job to stop; a second time, or where nothing would be kept, stop at once."""
+        self._stops += 1
+        if self._stops > 1 or not (self._keeps_on_stop and self._training):
+            raise Cancelled
+
+    def release(self) -> None:
+        """Give Ctrl-C and the like back to their usual meaning."""
+        import signal
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def say(self, *lines: str) -> None:
+        """Tell the person something."""
+        self.close()
+        for line in lines:
+            print(line, file=self._stream)
+
+    def fail(self, line: str, code: int = 2) -> int:
+        """Say in one line what went wrong; return the exit code."""
+        self.close()
+        print("cxanim: " + " ".join(line.split()), file=self._stream)
+        return code
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _show(self, progress: Progress) -> None:
+        self._training = progress.unit == "steps"
+        if progress.preview is not None and self._preview is not None:
+            from cxanim.images import write_image
+
+            write_image(self._preview, progress.preview)
+        if self._stream.isatty():
+            self._show_bar(progress)
+        elif time.monotonic() - self._last_line_s > _LINE_EVERY_S:
+            self._last_line_s = time.monotonic()
+            print(_line(progress), file=self._stream, flush=True)
+
+    def _show_bar(self, progress: Progress) -> None:
+        from tqdm import tqdm
+
+        if self._bar is None or self._stage != progress.stage:
+            self.close()
+            self._stage = progress.stage
+            self._bar = tqdm(desc=progress.stage, unit=f" {progress.unit}", file=self._stream, leave=False)
+        self._bar.total = progress.total or None
+        self._bar.n = progress.done
+        if progress.terms:
+            self._bar.set_postfix({name: f"{value:.3f}" for name, value in progress.terms.items()}, refresh=False)
+        self._bar.refresh()
+
+
+def _line(progress: Progress) -> str:
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
+    left = f", {progress.remaining_s:.0f} s left" if progress.remaining_s is not None else ""
+    return f"{progress.stage}: {progress.done} of {progress.total} {progress.unit}{left}" + (
+        f" ({terms})" if terms else ""
+    )
+
+
+def quiet_native_libraries() -> None:
+    """Send what C++ libraries print on stderr to nowhere, and keep Python's own stderr as it is.
+
+    MediaPipe and TensorFlow Lite greet from threads of their own, whenever they like. CXANIM_DEBUG lets them.
+    """
+    if os.environ.get("CXANIM_DEBUG"):
+        return
+    try:
+        if sys.stderr.fileno() != 2:
+            return
+    except (AttributeError, OSError, ValueError):
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
