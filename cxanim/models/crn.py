@@ -76,7 +76,7 @@ class CRN(nn.Module):
         )
         self.to_picture = nn.Conv2d(widths[-1], out_channels, 1)
         nn.init.xavier_uniform_(self.to_picture.weight)
-        nn.init.zeros_(self.to_picture.bias)
+        self.to_picture.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, condition: torch.Tensor) -> torch.Tensor:
         """Return (B, out_channels, size, size), linear, for a condition (B, in_channels, size, size)."""
@@ -130,7 +130,7 @@ def multiply_adds(network: CRN) -> int:
 
 def _convolution(in_channels: int, width: int, *, bias: bool) -> nn.Conv2d:
     layer = nn.Conv2d(in_channels, width, 3, padding=1, bias=bias)
-    if bias:
+    if layer.bias is not None:
         nn.init.kaiming_normal_(layer.weight, a=0.2)
         nn.init.zeros_(layer.bias)
     else:

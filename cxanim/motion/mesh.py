@@ -12,6 +12,8 @@ Convention:
       the picture's size and subtract 0.5.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -51,8 +53,7 @@ class MeshMap:
         self._source = np.vstack([self._face, self._rings])
         self._triangles = _sheet()
         self._apron_count = len(_apron())
-        centres = (np.arange(nodes) + 0.5) / nodes
-        self._identity = np.stack(np.meshgrid(centres, centres), axis=2).astype(np.float32)
+        self._identity = _pixel_centres(nodes)
         self._border = _border_window(nodes, held_edges)[:, :, None]
         self._painted = np.empty((nodes, nodes), dtype=np.int32)
 
@@ -106,15 +107,26 @@ class MeshMap:
 
 def upsampled(nodes_map: np.ndarray, size_px: int) -> np.ndarray:
     """A map on nodes as a map for every pixel of a picture of `size_px`, in pixels for ``cv2.remap``."""
-    full = cv2.resize(nodes_map, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    full *= size_px
-    full -= 0.5
-    return full
+    # The way from each pixel is upsampled, not the place it leads to: that would be wrong outside the outermost nodes.
+    way = cv2.resize(nodes_map - _pixel_centres(len(nodes_map)), (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    way += _pixel_centres(size_px)
+    way *= size_px
+    way -= 0.5
+    return way
 
 
 def motion_in_eyes(face: np.ndarray, other: np.ndarray) -> float:
     """Mean distance of the mesh points of two faces, in eye distances of the first."""
     return float(np.linalg.norm(face[:468, :2] - other[:468, :2], axis=1).mean() / eye_distance(face))
+
+
+@lru_cache(maxsize=8)
+def _pixel_centres(count: int) -> np.ndarray:
+    """The map (count, count, 2) under which nothing moves."""
+    centres = ((np.arange(count) + 0.5) / count).astype(np.float32)
+    grid = np.stack(np.meshgrid(centres, centres), axis=2)
+    grid.flags.writeable = False
+    return grid
 
 
 def _border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.ndarray:

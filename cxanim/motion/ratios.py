@@ -40,6 +40,15 @@ def mouth_gap(face: np.ndarray) -> float:
     return float(np.linalg.norm(face[pairs[:, 0]] - face[pairs[:, 1]], axis=1).mean() / eye_distance(face))
 
 
+def upright_mouth_gap(face: np.ndarray) -> float:
+    """Mean way down from the upper to the lower inner lip of a face in the head's own axes, in eye distances.
+
+    Unlike `mouth_gap` it goes below 0 where the lips cross, so what is measured can be undone.
+    """
+    upper, lower = np.array(LIPS[2:-2]).T
+    return float((face[lower, 1] - face[upper, 1]).mean() / eye_distance(face))
+
+
 def with_lids(face: np.ndarray, openness_before: np.ndarray, closure: np.ndarray) -> np.ndarray:
     """Bring the lids of a face to where `closure` wants them, and the skin round them along.
 
@@ -64,13 +73,14 @@ def with_lids(face: np.ndarray, openness_before: np.ndarray, closure: np.ndarray
 
 
 def with_mouth_gap(face: np.ndarray, wanted_gap: float) -> np.ndarray:
-    """Bring the inner lips of a face, in the head's own axes, to the wanted gap; the lower lip does most of the way."""
+    """Bring the inner lips of a face, in the head's own axes, to the gap that `upright_mouth_gap` shall measure.
+
+    The lower lip does most of the way.
+    """
     moved = face.copy()
     upper, lower = np.array(LIPS).T
-    middle = np.array(LIPS[2:-2])
-    now = (face[middle[:, 1], 1] - face[middle[:, 0], 1]).mean() / eye_distance(face)
     shape = np.sin(np.linspace(0, np.pi, len(LIPS) + 2)[1:-1]) ** 0.7
-    missing = (wanted_gap - now) * eye_distance(face) * shape / shape[2:-2].mean()
+    missing = (wanted_gap - upright_mouth_gap(face)) * eye_distance(face) * shape / shape[2:-2].mean()
     radius = 0.25 * eye_distance(face)
     downwards = np.array([0.0, 1.0, 0.0])
     _drag(moved, face, upper, -0.3 * missing[:, None] * downwards, radius, above=True)

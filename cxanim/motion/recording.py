@@ -6,9 +6,11 @@ switched off, and says how it was made.
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -27,6 +29,11 @@ _SHAPES = {
 }
 _MOST_FRAMES = 60 * 60 * 30
 _MOST_BYTES = 1 << 30
+# What zipfile, zlib, numpy's header parser and json raise on a file that is broken or was made to break a reader.
+_DAMAGE = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, TokenError, RuntimeError, MemoryError,
+    ValueError, OverflowError, KeyError, TypeError, AttributeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,7 @@ class Motion:
         longest = None if longest_gap_s is None else round(longest_gap_s * self.fps)
         calm = {}
         for name, track in self.parts.items():
-            filled = fill_gaps(track, longest)
-            whole = not np.isnan(filled).any()
-            calm[name] = smooth_track(filled, self.fps, strength) if whole else filled
+            calm[name] = smooth_track(fill_gaps(track, longest), self.fps, strength)
         return Motion(self.fps, calm, self.neutral, self.about)
 
     def save(self, path: Path) -> None:
@@ -111,7 +116,7 @@ class Motion:
             return cls._checked(header, parts)
         except BadPuppet:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError) as error:
+        except _DAMAGE as error:
             raise BadPuppet(f"{path.name} is not a readable motion file.", again) from error
 
     @classmethod
@@ -126,6 +131,8 @@ class Motion:
         for name, track in parts.items():
             if track.shape[1:] != _SHAPES[name] or track.dtype != np.float32:
                 raise ValueError(f"{name} has a wrong shape")
+            if np.isinf(track).any():
+                raise ValueError(f"{name} has a point at infinity")
         about = {str(key): str(value) for key, value in dict(header.get("about", {})).items()}
         return cls(fps, parts, neutral, about)
 

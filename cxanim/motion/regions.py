@@ -31,7 +31,7 @@ def region_weights(neutral: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def yardsticks(neutral: np.ndarray) -> np.ndarray:
-    """The length (478, 1) that movements of each point scale with: the mouth's width, the eyes' width, or their distance.
+    """The length (478, 1) that movements of each point scale with: width of the mouth or the eyes, or eye distance.
 
     All are given as a multiple of the eye distance of a common face, so that a face of common proportions has one
     yardstick everywhere: a small painted mouth then smiles smally.

@@ -13,7 +13,7 @@ import numpy as np
 
 from cxanim.motion.head import fit_similarity, head_axes, head_centre, scaled_rotation, stable_points
 from cxanim.motion.pose import eye_distance
-from cxanim.motion.ratios import eye_closure, eye_openness, mouth_gap, with_lids, with_mouth_gap
+from cxanim.motion.ratios import eye_closure, eye_openness, mouth_gap, upright_mouth_gap, with_lids, with_mouth_gap
 from cxanim.motion.regions import region_weights, yardsticks
 from cxanim.settings import Settings, setting
 
@@ -98,8 +98,8 @@ class _Neutral:
         self.sticks = yardsticks(self.face).astype(np.float64)
         self.weights = region_weights(self.face)
         self.openness = eye_openness(self.face)
-        self.gap = mouth_gap(self.face)
         self.upright = (self.face - self.centre) @ self.axes
+        self.gap = upright_mouth_gap(self.upright)
 
     def measure(self, face: np.ndarray) -> Performance:
         motion = fit_similarity(stable_points(self.face), stable_points(np.asarray(face, dtype=np.float64)))
@@ -112,7 +112,7 @@ class _Neutral:
             scale=motion.scale,
             offsets=offsets,
             closure=eye_closure(unposed, self.face),
-            gap=mouth_gap(unposed) - self.gap,
+            gap=upright_mouth_gap(unposed @ self.axes) - self.gap,
         )
 
     def perform(self, performance: Performance, gains: Gains) -> np.ndarray:
@@ -120,7 +120,9 @@ class _Neutral:
         gain = rest * gains.mouth + sum(self.weights[name] * getattr(gains, name) for name in self.weights)
         upright = self.upright + performance.offsets * self.sticks * gain[:, None]
         upright = with_lids(upright, self.openness, np.clip(performance.closure * gains.eyes, -0.6, 1.0))
-        upright = with_mouth_gap(upright, max(0.0, self.gap + performance.gap * gains.mouth))
+        # Lips never cross, except as far as they do in the neutral face itself.
+        closed = min(0.0, self.gap)
+        upright = with_mouth_gap(upright, max(closed, self.gap + performance.gap * gains.mouth))
         rotation = scaled_rotation(performance.rotation, gains.head)
         scale = performance.scale**gains.head
         posed = scale * upright @ (self.axes @ rotation).T
@@ -136,7 +138,7 @@ def most_neutral(faces: Sequence[np.ndarray | None]) -> int:
     seen = [index for index, face in enumerate(faces) if face is not None]
     if not seen:
         raise ValueError("faces: got no face in any frame, expected at least one")
-    found = np.stack([faces[index] for index in seen]).astype(np.float64)
+    found = np.stack([face for face in faces if face is not None]).astype(np.float64)
     reference = np.median(found, axis=0)
     shapes = np.stack([fit_similarity(stable_points(reference), stable_points(face)).undone(face) for face in found])
     unit = eye_distance(reference)

@@ -49,15 +49,24 @@ def _alpha(cutoff_hz: np.ndarray | float, step_s: float) -> np.ndarray | float:
 
 
 def smooth_track(track: np.ndarray, fps: float, strength: float = 1.0) -> np.ndarray:
-    """Calm a recording (T, N, D) without delay: the filter runs forwards and backwards, and the two are averaged."""
-    if strength == 0 or len(track) < 3:
+    """Calm a recording (T, N, D) without delay: the filter runs forwards and backwards, and the two are averaged.
+
+    Missing frames (NaN) stay missing, and each stretch between them is calmed by itself.
+    """
+    if strength == 0:
         return track
 
     def one_way(values: np.ndarray) -> np.ndarray:
         euro = OneEuro(strength)
         return np.stack([euro(value, 1.0 / fps) for value in values])
 
-    return ((one_way(track) + one_way(track[::-1])[::-1]) / 2).astype(track.dtype)
+    calm = track.copy()
+    seen = ~np.isnan(track).any(axis=(1, 2))
+    for stretch in np.split(np.arange(len(track)), np.flatnonzero(np.diff(seen)) + 1):
+        if len(stretch) >= 3 and seen[stretch[0]]:
+            values = track[stretch]
+            calm[stretch] = (one_way(values) + one_way(values[::-1])[::-1]) / 2
+    return calm
 
 
 def fill_gaps(track: np.ndarray, longest: int | None = None) -> np.ndarray:
