@@ -1,0 +1,12 @@
+"""Opens the app in a browser: `python app.py`. This is also what a Space runs."""
+
+import sys
+
+from cxanim.errors import CxanimError
+from cxanim.ui.app import launch
+
+if __name__ == "__main__":
+    try:
+        launch()
+    except (CxanimError, ValueError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,146 @@
+"""The tab "Animate a photo": a photo and a motion go in, a video of the moving face comes out."""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from cxanim.errors import CxanimError
+from cxanim.pipelines.animate import QUALITY_MINUTES, AnimateSettings, animate
+from cxanim.pipelines.drive import Rendered
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.watch import Watch
+from cxanim.ui import gpu
+from cxanim.ui.controls import build_controls, named_after
+from cxanim.ui.feedback import done_card, duration, follow, in_words, visitor_of
+from cxanim.ui.jobs import Desk
+from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, reveal
+from cxanim.ui.photo_input import photo_input
+from cxanim.ui.style import step
+from cxanim.ui.workspace import Workspace, file_name
+
+
+def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
+    """Put the tab on the page."""
+    longest = gpu.longest_training_min()
+    with gr.Row(elem_classes="bench"):
+        with gr.Column(scale=5, min_width=340, elem_classes="sheet"):
+            step(1, "Choose a face", "A photo, a painting or a drawing")
+            photo = photo_input("Photo", height=280, elem_id="animate-photo")
+            gr.Examples(
+                [[str(path)] for path in examples], [photo], label="Or try one of these", cache_examples=False,
+                elem_id="animate-examples", api_name="example_photo",
+            )  # fmt: skip
+            step(2, "Choose a motion", "What the face shall do")
+            picker = build_motion_picker(desk, workspace, "animate")
+        with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
+            step(3, "Animate it")
+            controls = build_controls(
+                AnimateSettings,
+                title="Fine-tuning: strength, smoothing, size",
+                choices={"quality": [name for name, minutes in QUALITY_MINUTES.items() if minutes <= longest]},
+            )
+            with gr.Row(elem_classes="actions"):
+                run = gr.Button("Animate", variant="primary", size="lg", elem_id="animate-run")
+                stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="animate-stop")
+            status = gr.HTML(done_card("Your video appears here"), elem_id="animate-status", padding=False)
+            preview = gr.HTML(elem_id="animate-preview", padding=False)
+            video = gr.Video(
+                label="Result", autoplay=True, loop=True, interactive=False, height=440, buttons=["download"],
+                elem_id="animate-result",
+            )  # fmt: skip
+            beside = gr.Video(
+                label="Side by side", loop=True, interactive=False, height=250, buttons=["download"], visible=False,
+                elem_id="animate-beside",
+            )  # fmt: skip
+            puppet = gr.DownloadButton(
+                "Download the puppet, to drive it in the studio", size="sm", visible=False, elem_id="animate-puppet"
+            )
+
+    @in_words
+    def animate_photo(
+        request: gr.Request,
+        photo: str | None,
+        motion_kind: str,
+        preset: str | None,
+        driver: str | None,
+        motion_file: str | None,
+        *values: Any,
+    ) -> Any:
+        """Make a video in which the face of a photo moves; the last answers are the status and a preview."""
+        motion = chosen_motion(motion_kind, preset, driver, motion_file)
+        yield from run_animation(desk, workspace, visitor_of(request), photo, motion, controls.read(values))
+
+    handler = named_after(controls, animate_photo)
+    outputs = [video, beside, puppet, status, preview]
+    private: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
+    run.click(started, None, [run, stop], **private).then(
+        handler,
+        [photo, *picker.inputs, *controls.components],
+        outputs,
+        api_name="animate",
+        show_progress="hidden",
+        concurrency_limit=None,
+    ).then(ended, None, [run, stop], **private).then(reveal, [beside, puppet], [beside, puppet], **private)
+    stop.click(stopper(desk), None, None, api_name="stop_animation", show_progress="hidden", queue=False)
+
+
+def run_animation(
+    desk: Desk, workspace: Workspace, visitor: str, photo: str | None, motion: str | Path, settings: AnimateSettings
+) -> Generator[tuple[Any, ...], None, None]:
+    """Animate a photo; yield (video, side by side, puppet, status, preview) while and after it is done."""
+    if not photo:
+        raise CxanimError("There is no photo yet.", "Drop one into the field, or take one of the examples.")
+    folder = workspace.new_folder(visitor)
+    name = f"{Path(photo).stem} {name_of(motion)}"
+    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name + " side by side", ".mp4")
+    puppet = folder / file_name(Path(photo).stem, ".puppet")
+    minutes = QUALITY_MINUTES[settings.quality]
+    machine = gpu.machine_for(training=minutes > 0)
+
+    def work(watch: Watch) -> Rendered:
+        arguments = (Path(photo), motion, output, settings, machine, puppet, beside)
+        if minutes:
+            return gpu.with_gpu(animate_to_files, *arguments, watch=watch, minutes=minutes)
+        return animate_to_files(*arguments, watch=watch)
+
+    rendered = yield from follow(desk.start(visitor, work), 3)
+    if rendered is not None:
+        facts = f"{rendered.frames / rendered.fps:.1f} s at {rendered.width_px} x {rendered.height_px} px"
+        done = done_card("Done", f"{facts}, rendered in {duration(rendered.seconds)}.", *rendered.notes)
+        yield str(output), str(beside), str(puppet), done, ""
+
+
+def animate_to_files(
+    photo: Path,
+    motion: str | Path,
+    output: Path,
+    settings: AnimateSettings,
+    machine: Machine,
+    puppet: Path,
+    beside: Path,
+    *,
+    watch: Watch,
+) -> Rendered:
+    """`animate`, in a form that another process can be asked for."""
+    return animate(photo, motion, output, settings, machine, watch, keep_puppet=puppet, beside=beside)
+
+
+def started() -> tuple[Any, Any]:
+    """A job runs: its button rests, and it can be stopped."""
+    return gr.update(interactive=False), gr.update(visible=True)
+
+
+def ended() -> tuple[Any, Any]:
+    """No job runs."""
+    return gr.update(interactive=True), gr.update(visible=False)
+
+
+def stopper(desk: Desk) -> Any:
+    """A handler that stops whatever the visitor has running."""
+
+    def stop(request: gr.Request) -> None:
+        desk.stop(visitor_of(request))
+
+    return stop

@@ -1,0 +1,147 @@
+"""What the app says: where a job stands, how it ended, and what went wrong, in words with the next step."""
+
+import base64
+import functools
+import html
+import inspect
+import logging
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeVar
+
+import gradio as gr
+import numpy as np
+
+from cxanim.errors import Cancelled, CxanimError
+from cxanim.images import encode_jpeg
+from cxanim.progress import Progress
+from cxanim.ui.jobs import WAITING, Job
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+PREVIEW = "Three frames, each as it really is, as the warp alone shows it, and as the puppet shows it"
+_TERMS = {
+    "pixels": "colours",
+    "perceptual": "details",
+    "cx_target": "texture",
+    "cx_source": "expression",
+}
+
+
+def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a handler's errors reach the person as a sentence with the next step, and nobody as a traceback."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def stream(*args: Any) -> Iterator[Any]:
+            try:
+                yield from handler(*args)
+            except Exception as error:
+                raise as_message(error) from error
+
+        return stream
+
+    @functools.wraps(handler)
+    def call(*args: Any) -> Any:
+        try:
+            return handler(*args)
+        except Exception as error:
+            raise as_message(error) from error
+
+    return call
+
+
+def follow(job: Job[T], results: int, *, with_preview: bool = True) -> Generator[tuple[Any, ...], None, T | None]:
+    """Yield the page's updates while a job runs; return its result, or None where the person stopped it.
+
+    Args:
+        job: what runs.
+        results: outputs that come before the status, left alone until the job is done.
+        with_preview: whether an output for the preview follows the status.
+    """
+    same = (gr.skip(),) * results
+    for progress in job.updates():
+        shown = gr.skip() if progress.preview is None else picture(progress.preview, PREVIEW)
+        yield (*same, progress_card(progress), *([shown] if with_preview else []))
+    cleared = ("",) if with_preview else ()
+    try:
+        return job.result()
+    except Cancelled as stopped:
+        yield (*same, _card("stopped", stopped.problem, stopped.next_step), *cleared)
+        return None
+    except Exception as error:
+        yield (*same, failure_card(error), *cleared)
+        raise
+
+
+def visitor_of(request: gr.Request | None) -> str:
+    """Who asks: one open page, or one client of the API."""
+    return (request.session_hash if request is not None else None) or "nobody"
+
+
+def as_message(error: Exception) -> gr.Error:
+    """The notice that the page shows for an error."""
+    if isinstance(error, gr.Error):
+        return error
+    problem, next_step = _sentences(error)
+    return gr.Error(f"{problem} {next_step}", title="That did not work", duration=12, print_exception=False)
+
+
+def failure_card(error: Exception) -> str:
+    """The same words, to stay on the page."""
+    problem, next_step = _sentences(error)
+    return _card("failed", html.escape(problem), html.escape(next_step))
+
+
+def progress_card(progress: Progress) -> str:
+    """Where a job stands, as HTML."""
+    if progress.stage == WAITING:
+        before = int(progress.terms["before"])
+        return _card("waiting", f"Waiting: {before} {'job' if before == 1 else 'jobs'} before yours", bar=0.0)
+    facts = []
+    if progress.total:
+        facts.append(f"{progress.done} of {progress.total} {progress.unit}")
+    if progress.remaining_s is not None and progress.done:
+        facts.append(f"{duration(progress.remaining_s)} left")
+    words = " &middot; ".join(facts)
+    if progress.terms:
+        terms = ", ".join(f"{_TERMS.get(name, name)} {value:.3f}" for name, value in progress.terms.items() if value)
+        words += f'<div class="terms">Still wrong by: {html.escape(terms)}</div>'
+    return _card("working", html.escape(progress.stage), words, progress.fraction)
+
+
+def done_card(headline: str, *facts: str) -> str:
+    """How a job ended well; one line per fact."""
+    return _card("done", html.escape(headline), "<br>".join(html.escape(fact) for fact in facts))
+
+
+def picture(rgb: np.ndarray, words: str) -> str:
+    """A picture (H, W, 3) uint8 with its caption, as HTML that needs no file."""
+    data = base64.b64encode(encode_jpeg(np.ascontiguousarray(rgb), 85)).decode()
+    words = html.escape(words)
+    return (
+        f'<figure class="preview"><img src="data:image/jpeg;base64,{data}" alt="{words}">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"
+
+
+def _sentences(error: Exception) -> tuple[str, str]:
+    if isinstance(error, CxanimError):
+        return error.problem, error.next_step
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
+        _log.warning("refused: %s", error)
+        return f"A setting does not fit: {error}.", "Change it and try again."
+    _log.error("a job failed", exc_info=error)
+    return "Something went wrong inside the program.", "Try once more; if it stays, the log says what happened."
+
+
+def _card(kind: str, headline: str, words: str = "", bar: float | None = None) -> str:
+    shown = "" if bar is None else f'<div class="bar"><i style="width:{100 * bar:.1f}%"></i></div>'
+    more = f'<div class="words">{words}</div>' if words else ""
+    return f'<div class="status {kind}" role="status"><strong>{headline}</strong>{shown}{more}</div>'

@@ -1,0 +1,152 @@
+"""The controls by which a person says what the face shall do: a preset, a video of a face, or an earlier motion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from cxanim.errors import CxanimError
+from cxanim.motion.presets import PRESETS
+from cxanim.pipelines.drive import MOTION_SUFFIX
+from cxanim.pipelines.extract import extract_motion
+from cxanim.pipelines.watch import Watch
+from cxanim.ui.feedback import done_card, follow, in_words, visitor_of
+from cxanim.ui.jobs import Desk
+from cxanim.ui.workspace import Workspace, file_name
+
+_FIRST = "smile"
+KINDS = {"preset": "A ready-made motion", "video": "A video of a face", "file": "An earlier motion"}
+
+
+@dataclass(frozen=True)
+class MotionPicker:
+    """The controls of one picker; `inputs` are what `chosen_motion` takes, in its order."""
+
+    kind: Any
+    preset: Any
+    video: Any
+    file: Any
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The controls whose values say what was chosen."""
+        return [self.kind, self.preset, self.video, self.file]
+
+
+def chosen_motion(kind: str, preset: str | None, video: str | None, file: str | None) -> str | Path:
+    """What the pipelines call a motion: a preset's name, or a file.
+
+    Raises:
+        CxanimError: what was chosen is not there yet.
+    """
+    if kind == "preset":
+        if preset not in PRESETS:
+            raise CxanimError("No motion is chosen.", "Pick one of the ready-made motions.")
+        return preset
+    if kind == "video":
+        if not video:
+            raise CxanimError(
+                "There is no video to follow yet.", "Upload a video of a face, or pick a ready-made motion."
+            )
+        return Path(video)
+    if kind == "file":
+        if not file:
+            raise CxanimError(
+                "There is no motion file yet.", "Upload an .npz that was saved here, or pick another motion."
+            )
+        return Path(file)
+    raise ValueError(f"motion_kind: got {kind!r}, expected one of {', '.join(KINDS)}")
+
+
+def name_of(motion: str | Path) -> str:
+    """What a result made with a motion is called after it."""
+    return motion.stem if isinstance(motion, Path) else motion
+
+
+def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionPicker:
+    """Put the controls on the page.
+
+    Args:
+        desk, workspace: where saving a motion is done.
+        where: makes ids and the names of the endpoints unique.
+    """
+    named = [(words, kind) for kind, words in KINDS.items()]
+    kind = gr.Radio(
+        named, value="preset", show_label=False, container=False, elem_id=f"{where}-motion-kind", elem_classes="pills"
+    )
+    with gr.Column(visible=True, min_width=0) as presets:
+        preset = gr.Radio(
+            [(preset.name.replace("-", " ").capitalize(), preset.name) for preset in PRESETS.values()],
+            value=_FIRST,
+            show_label=False,
+            container=False,
+            elem_id=f"{where}-preset",
+            elem_classes="presets",
+        )
+        caption = gr.HTML(_caption(_FIRST), elem_classes="caption", padding=False)
+    with gr.Column(visible=False, min_width=0) as videos:
+        video = gr.Video(
+            label="A face that looks roughly towards the camera; its sound is kept",
+            sources=["upload", "webcam"],
+            include_audio=True,
+            height=220,
+            elem_id=f"{where}-driver",
+        )
+        with gr.Row():
+            save = gr.Button("Keep this motion", size="sm", elem_id=f"{where}-keep")
+            saved = gr.DownloadButton("Download the motion", size="sm", visible=False, elem_id=f"{where}-motion-saved")
+        said = gr.HTML(elem_id=f"{where}-keep-status", padding=False)
+    with gr.Column(visible=False, min_width=0) as files:
+        file = gr.File(
+            label="A motion that was kept earlier (.npz)",
+            file_types=[MOTION_SUFFIX],
+            height=120,
+            elem_id=f"{where}-file",
+        )
+    kind.change(_shown, kind, [presets, videos, files], show_progress="hidden", api_visibility="private", queue=False)
+    preset.change(_caption, preset, caption, show_progress="hidden", api_visibility="private", queue=False)
+    save.click(
+        _keeper(desk, workspace),
+        video,
+        [saved, said],
+        show_progress="hidden",
+        concurrency_limit=None,
+        api_name="extract_motion" if where == "animate" else f"extract_motion_{where}",
+    ).then(reveal, [saved], [saved], show_progress="hidden", api_visibility="private", queue=False)
+    return MotionPicker(kind, preset, video, file)
+
+
+def keep_motion(desk: Desk, workspace: Workspace, visitor: str, video: str | None) -> Any:
+    """Take the motion out of a video; yield (motion file, status)."""
+    source = chosen_motion("video", None, video, None)
+    output = workspace.new_folder(visitor) / file_name(name_of(source), MOTION_SUFFIX)
+
+    def work(watch: Watch) -> int:
+        return len(extract_motion(Path(source), output, watch=watch))
+
+    frames = yield from follow(desk.start(visitor, work), 1, with_preview=False)
+    if frames is not None:
+        yield str(output), done_card("Motion kept", f"{frames} frames; use it later under “{KINDS['file']}”.")
+
+
+def reveal(*paths: str | None) -> list[Any]:
+    """Show what has something to give."""
+    return [gr.update(visible=bool(path)) for path in paths]
+
+
+def _keeper(desk: Desk, workspace: Workspace) -> Callable[..., Any]:
+    @in_words
+    def extract(request: gr.Request, video: str | None) -> Any:
+        yield from keep_motion(desk, workspace, visitor_of(request), video)
+
+    return extract
+
+
+def _caption(preset: str) -> str:
+    return f"<p>The face {PRESETS[preset].description}.</p>"
+
+
+def _shown(kind: str) -> list[Any]:
+    return [gr.update(visible=kind == name) for name in KINDS]

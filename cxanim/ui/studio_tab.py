@@ -1,0 +1,211 @@
+"""The tab "Puppet studio": train a puppet from a clip or a photo and watch it learn, keep it, drive it."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from cxanim.errors import CxanimError
+from cxanim.pipelines.drive import DriveSettings, Rendered, drive
+from cxanim.pipelines.fit import FitSettings, train
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.watch import Watch
+from cxanim.ui import gpu
+from cxanim.ui.animate_tab import ended, started, stopper
+from cxanim.ui.controls import build_controls, named_after
+from cxanim.ui.feedback import done_card, duration, failure_card, follow, in_words, picture, visitor_of
+from cxanim.ui.jobs import Desk
+from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, reveal
+from cxanim.ui.photo_input import photo_input
+from cxanim.ui.style import step
+from cxanim.ui.workspace import Workspace, file_name
+
+PUPPET_SUFFIX = ".puppet"
+_TARGETS = {"clip": "A clip", "photo": "A photo"}
+_PRIVATE: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
+
+
+def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
+    """Put the tab on the page."""
+    with gr.Row(elem_classes="bench"):
+        with gr.Column(scale=5, min_width=340, elem_classes="sheet"):
+            step(1, "Show it a face", "A clip of 10 to 60 seconds teaches most; a photo is enough")
+            target_kind = gr.Radio(
+                [(words, kind) for kind, words in _TARGETS.items()], value="clip", show_label=False, container=False,
+                elem_id="train-target-kind", elem_classes="pills",
+            )  # fmt: skip
+            clip = gr.Video(
+                label="Clip", sources=["upload", "webcam"], include_audio=True, height=260, elem_id="train-clip"
+            )
+            photo = photo_input("Photo", height=260, visible=False, elem_id="train-photo")
+            tries = gr.Examples(
+                [[str(path)] for path in examples], [photo], label="Or try one of these photos", cache_examples=False,
+                elem_id="train-examples", api_name="example_target",
+            )  # fmt: skip
+        with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
+            step(2, "Train it", "Stop whenever you like what you see: what it has learnt is kept")
+            fit_controls = build_controls(
+                FitSettings,
+                title="Fine-tuning: steps, size, network, losses",
+                highest={"minutes": gpu.longest_training_min()},
+            )
+            with gr.Row(elem_classes="actions"):
+                fit = gr.Button("Train", variant="primary", size="lg", elem_id="train-run")
+                stop_fit = gr.Button("Stop and keep", variant="stop", size="lg", visible=False, elem_id="train-stop")
+            fit_status = gr.HTML(
+                done_card("The puppet appears here while it learns"), elem_id="train-status", padding=False
+            )
+            preview = gr.HTML(elem_id="train-preview", padding=False)
+            puppet = gr.File(
+                label="Your puppet: trained here, or upload one (.puppet)", file_types=[PUPPET_SUFFIX], height=140,
+                elem_id="puppet-file",
+            )  # fmt: skip
+            puppet_card = gr.HTML(elem_id="puppet-card", padding=False)
+            download = gr.DownloadButton("Download the puppet", size="sm", visible=False, elem_id="puppet-download")
+    with gr.Row(elem_classes="bench"):
+        with gr.Column(scale=5, min_width=340, elem_classes="sheet"):
+            step(3, "Choose a motion", "What the puppet shall do")
+            picker = build_motion_picker(desk, workspace, "drive")
+            drive_controls = build_controls(DriveSettings, title="Fine-tuning: strength, smoothing")
+        with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
+            step(4, "Drive it")
+            with gr.Row(elem_classes="actions"):
+                run = gr.Button("Drive", variant="primary", size="lg", elem_id="drive-run")
+                stop_run = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="drive-stop")
+            status = gr.HTML(elem_id="drive-status", padding=False)
+            video = gr.Video(
+                label="Result", autoplay=True, loop=True, interactive=False, height=400, buttons=["download"],
+                elem_id="drive-result",
+            )  # fmt: skip
+            beside = gr.Video(
+                label="Side by side", loop=True, interactive=False, height=250, buttons=["download"], visible=False,
+                elem_id="drive-beside",
+            )  # fmt: skip
+
+    @in_words
+    def train_puppet(request: gr.Request, target_kind: str, clip: str | None, photo: str | None, *values: Any) -> Any:
+        """Train a puppet from a clip or a photo; the last answers are the status and a preview."""
+        target = clip if target_kind == "clip" else photo
+        yield from run_training(desk, workspace, visitor_of(request), target, fit_controls.read(values))
+
+    @in_words
+    def drive_puppet(
+        request: gr.Request,
+        puppet: str | None,
+        motion_kind: str,
+        preset: str | None,
+        driver: str | None,
+        motion_file: str | None,
+        *values: Any,
+    ) -> Any:
+        """Make a video of a puppet that moves; the last answer is the status."""
+        motion = chosen_motion(motion_kind, preset, driver, motion_file)
+        yield from run_drive(desk, workspace, visitor_of(request), puppet, motion, drive_controls.read(values))
+
+    tries.dataset.click(lambda: "photo", None, target_kind, **_PRIVATE)
+    target_kind.change(_shown, target_kind, [clip, photo], **_PRIVATE)
+    puppet.change(in_words(show_puppet), puppet, puppet_card, api_name="load_puppet", show_progress="hidden").then(
+        lambda path: path, puppet, download, **_PRIVATE
+    ).then(reveal, [download], [download], **_PRIVATE)
+    fit.click(started, None, [fit, stop_fit], **_PRIVATE).then(
+        named_after(fit_controls, train_puppet),
+        [target_kind, clip, photo, *fit_controls.components],
+        [puppet, fit_status, preview],
+        api_name="train",
+        show_progress="hidden",
+        concurrency_limit=None,
+    ).then(ended, None, [fit, stop_fit], **_PRIVATE)
+    stop_fit.click(stopper(desk), None, None, api_name="stop_training", show_progress="hidden", queue=False)
+    run.click(started, None, [run, stop_run], **_PRIVATE).then(
+        named_after(drive_controls, drive_puppet),
+        [puppet, *picker.inputs, *drive_controls.components],
+        [video, beside, status],
+        api_name="drive",
+        show_progress="hidden",
+        concurrency_limit=None,
+    ).then(ended, None, [run, stop_run], **_PRIVATE).then(reveal, [beside], [beside], **_PRIVATE)
+    stop_run.click(stopper(desk), None, None, api_name="stop_driving", show_progress="hidden", queue=False)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a training has to tell, without the puppet itself, which lies in its file."""
+
+    steps: int
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def run_training(
+    desk: Desk, workspace: Workspace, visitor: str, target: str | None, settings: FitSettings
+) -> Generator[tuple[Any, ...], None, None]:
+    """Train a puppet; yield (puppet file, status, preview) while and after it learns."""
+    if not target:
+        raise CxanimError("There is no clip or photo yet.", "Upload one, or take one of the examples.")
+    output = workspace.new_folder(visitor) / file_name(Path(target).stem, PUPPET_SUFFIX)
+
+    def work(watch: Watch) -> Learnt:
+        machine = gpu.machine_for(training=True)
+        return gpu.with_gpu(
+            train_to_file, Path(target), output, settings, machine, watch=watch, minutes=settings.minutes
+        )
+
+    learnt = yield from follow(desk.start(visitor, work), 1)
+    if learnt is not None:
+        facts = f"{learnt.steps} steps in {duration(learnt.seconds)}. Download it, or drive it below."
+        yield str(output), done_card("The puppet is ready", facts, *learnt.notes), gr.skip()
+
+
+def train_to_file(target: Path, output: Path, settings: FitSettings, machine: Machine, *, watch: Watch) -> Learnt:
+    """`train`, in a form that another process can be asked for."""
+    trained = train([target], output, settings, machine, watch)
+    return Learnt(trained.steps, trained.seconds, trained.notes)
+
+
+def show_puppet(path: str | None) -> Generator[str, None, None]:
+    """Yield a puppet's portrait and facts."""
+    if not path:
+        yield ""
+        return
+    try:
+        puppet = Puppet.load(Path(path))
+    except CxanimError as error:
+        yield failure_card(error)
+        raise
+    steps = puppet.about.get("training", {}).get("steps", 0)
+    learnt = f"{steps} steps" if puppet.is_trained else "not trained: it moves by warping alone"
+    kept = f"{len(puppet.references)} pictures" if len(puppet.references) > 1 else "one picture"
+    words = f"{puppet.size_px} px, {kept}, {learnt}"
+    yield picture(puppet.references[puppet.neutral].picture, words).replace("preview", "portrait", 1)
+
+
+def run_drive(
+    desk: Desk,
+    workspace: Workspace,
+    visitor: str,
+    puppet: str | None,
+    motion: str | Path,
+    settings: DriveSettings,
+) -> Generator[tuple[Any, ...], None, None]:
+    """Drive a puppet; yield (video, side by side, status) while and after it is done."""
+    if not puppet:
+        raise CxanimError("There is no puppet yet.", "Train one, or upload a .puppet file.")
+    folder = workspace.new_folder(visitor)
+    name = f"{Path(puppet).stem} {name_of(motion)}"
+    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name + " side by side", ".mp4")
+
+    def work(watch: Watch) -> Rendered:
+        machine = gpu.machine_for(training=False)
+        return drive(Puppet.load(Path(puppet)), motion, output, settings, machine, watch, beside=beside)
+
+    rendered = yield from follow(desk.start(visitor, work), 2, with_preview=False)
+    if rendered is not None:
+        facts = f"{rendered.frames / rendered.fps:.1f} s, rendered in {duration(rendered.seconds)}."
+        yield str(output), str(beside), done_card("Done", facts, *rendered.notes)
+
+
+def _shown(kind: str) -> list[Any]:
+    return [gr.update(visible=kind == name) for name in _TARGETS]

@@ -1,0 +1,122 @@
+"""How the app looks: theme, style sheet, header and the numbered steps."""
+
+import html
+
+import gradio as gr
+
+PROMISE = "Pick a face, pick a motion, watch it move."
+_MORE = "Photos, paintings and drawings come alive in seconds; a few minutes of training make them better."
+_FONTS = ["Inter", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+
+_LOGO = """
+<svg viewBox="0 0 64 64" width="44" height="44" aria-hidden="true">
+  <g fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round">
+    <path d="M12 10h40M32 5v10" />
+    <path d="M16 10l4 24M48 10l-4 24M32 15v12" stroke-width="1.6" opacity=".65" />
+  </g>
+  <circle cx="32" cy="42" r="16" fill="currentColor" />
+  <circle cx="26" cy="39" r="2.4" fill="var(--body-background-fill)" />
+  <circle cx="38" cy="39" r="2.4" fill="var(--body-background-fill)" />
+  <path d="M25 46c3 5 11 5 14 0" fill="none" stroke="var(--body-background-fill)" stroke-width="2.6"
+    stroke-linecap="round" />
+</svg>"""
+
+CSS = """
+.gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
+.masthead { display: flex; align-items: center; gap: 14px; padding: 10px 4px 2px; }
+.masthead svg { color: var(--primary-600) !important; flex: none; width: 56px; height: 56px; }
+.dark .masthead svg { color: var(--primary-400) !important; }
+.masthead h1 { margin: 0; font-size: 1.7rem; line-height: 1.15; letter-spacing: -.02em; }
+.masthead p { margin: 3px 0 0; color: var(--body-text-color); font-size: 1.02rem; }
+.masthead p span { color: var(--body-text-color-subdued); }
+.html-container { padding: 0 !important; }
+.block:has(> .html-container > .prose:empty) { display: none; }
+
+.bench { gap: 20px !important; align-items: flex-start; }
+.sheet { background: var(--background-fill-primary); border: 1px solid var(--border-color-primary);
+  border-radius: 16px; padding: 18px 20px 20px; gap: 12px !important; box-shadow: 0 1px 3px rgb(0 0 0 / .05); }
+
+.step { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; margin-top: 4px; }
+.step b { flex: none; width: 26px; height: 26px; border-radius: 50%; display: grid; place-items: center;
+  background: var(--primary-600); color: white; font-size: .85rem; }
+.step span { font-weight: 650; font-size: 1.05rem; color: var(--body-text-color); }
+.step small { color: var(--body-text-color-subdued); font-size: .88rem; }
+
+.pills .wrap, .presets .wrap { gap: 8px; }
+.presets label > input, .pills label > input { display: none; }
+.caption p { margin: 0; color: var(--body-text-color-subdued); font-size: .92rem; }
+.controls { gap: 10px !important; }
+
+.actions { gap: 10px !important; }
+.actions button { font-weight: 650; }
+
+.status { border-radius: 12px; padding: 12px 14px; background: var(--background-fill-secondary);
+  border: 1px solid var(--border-color-primary); color: var(--body-text-color); }
+.status strong { font-weight: 650; }
+.status .words { margin-top: 4px; color: var(--body-text-color-subdued); font-size: .92rem;
+  font-variant-numeric: tabular-nums; }
+.status .terms { margin-top: 2px; font-size: .85rem; }
+.status .bar { height: 8px; margin-top: 8px; border-radius: 4px; overflow: hidden;
+  background: var(--border-color-primary); }
+.status .bar i { display: block; height: 100%; border-radius: 4px; background: var(--primary-500);
+  transition: width .4s linear; }
+.status.failed { border-color: #d9485f; background: color-mix(in srgb, #d9485f 10%, var(--background-fill-primary)); }
+.status.done { border-left: 4px solid var(--primary-500); }
+
+.preview, .portrait { margin: 0; }
+.preview img { width: 100%; border-radius: 12px; display: block; }
+.portrait { display: flex; align-items: center; gap: 14px; }
+.credit { text-align: center; color: var(--body-text-color-subdued); font-size: .8rem; }
+.portrait img { width: 96px; height: 96px; border-radius: 12px; }
+figcaption { color: var(--body-text-color-subdued); font-size: .85rem; margin-top: 6px; }
+
+@media (max-width: 640px) {
+  .sheet { padding: 14px; }
+  .masthead p { font-size: .92rem; }
+}
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Calm paper, one warm accent; the system's own fonts, so that nothing is fetched."""
+    return gr.themes.Soft(
+        primary_hue=gr.themes.colors.rose,
+        secondary_hue=gr.themes.colors.rose,
+        neutral_hue=gr.themes.colors.stone,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=_FONTS,
+        font_mono=["ui-monospace", "monospace"],
+    ).set(
+        block_label_background_fill="*neutral_100",
+        block_label_background_fill_dark="*neutral_700",
+        block_label_text_color="*neutral_600",
+        block_label_text_color_dark="*neutral_200",
+        block_title_background_fill="transparent",
+        block_title_background_fill_dark="transparent",
+        block_title_padding="0",
+        block_title_text_color="*body_text_color",
+        block_title_text_color_dark="*body_text_color",
+        checkbox_label_background_fill_selected="*primary_100",
+        checkbox_label_background_fill_selected_dark="*primary_900",
+        checkbox_label_text_color_selected="*primary_800",
+        checkbox_label_text_color_selected_dark="*primary_100",
+        checkbox_label_border_color_selected="*primary_400",
+        checkbox_label_border_color_selected_dark="*primary_500",
+        checkbox_label_border_width="1px",
+        body_background_fill="*neutral_50",
+        background_fill_secondary="*neutral_50",
+    )
+
+
+def header() -> None:
+    """Name and promise."""
+    gr.HTML(
+        f'<header class="masthead">{_LOGO}<div><h1>cxanim</h1><p>{PROMISE} <span>{_MORE}</span></p></div></header>',
+        padding=False,
+    )
+
+
+def step(number: int, title: str, words: str = "") -> None:
+    """The heading of a numbered step."""
+    more = f"<small>{html.escape(words)}</small>" if words else ""
+    gr.HTML(f'<div class="step"><b>{number}</b><span>{html.escape(title)}</span>{more}</div>', padding=False)
