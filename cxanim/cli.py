@@ -194,8 +194,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("puppet", type=Path, metavar="NAME.puppet")
     parser.add_argument("clip", type=Path, metavar="CLIP")
-    parser.add_argument("--from", dest="start", type=float, default=None, metavar="SHARE",
-                        help="score what follows this share of the clip and a second (0 to 0.95, default 0)")  # fmt: skip
+    help = "score what follows this share of the clip and a second (0 to 0.95, default 0)"
+    parser.add_argument("--from", dest="start", type=float, default=None, metavar="SHARE", help=help)
     add_flags(parser.add_argument_group("settings"), EvaluateSettings, without=("start",))
     _add_machine(parser)
 

@@ -55,3 +55,31 @@ BODY_LIMBS = (
 LEFT_BODY = frozenset((11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31))
 HAND_BONES = tuple((0 if joint == 1 else joint - 1, joint) for first in (1, 5, 9, 13, 17)
                    for joint in range(first, first + 4))  # fmt: skip
+
+# Points that a person can place by eye on any picture, with names to call them by.
+NAMED = {
+    "right_eye_outer": 33,
+    "right_eye_inner": 133,
+    "right_eye_top": 159,
+    "right_eye_bottom": 145,
+    "left_eye_inner": 362,
+    "left_eye_outer": 263,
+    "left_eye_top": 386,
+    "left_eye_bottom": 374,
+    "right_brow_outer": 70,
+    "right_brow_inner": 107,
+    "left_brow_inner": 336,
+    "left_brow_outer": 300,
+    "nose_tip": 4,
+    "nose_base": 2,
+    "mouth_right": 61,
+    "mouth_left": 291,
+    "upper_lip_top": 0,
+    "upper_lip_bottom": 13,
+    "lower_lip_top": 14,
+    "lower_lip_bottom": 17,
+    "chin": 152,
+    "forehead": 10,
+    "right_cheek": 234,
+    "left_cheek": 454,
+}

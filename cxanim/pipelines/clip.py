@@ -17,6 +17,7 @@ from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video
 
 DETECTION_SIDE_PX = 960
+_LEAST_SEEN = 0.05  # share of frames that must show a face: fewer are mistakes of the detector
 _LOST_FOR = 10  # frames without a face after which the whole frame is searched again
 
 
@@ -83,9 +84,10 @@ def observe_clip(
             count = follower.most_faces
         info = video.info
         width_px, height_px = frame.shape[1], frame.shape[0]
-    if missing == len(poses):
+    if missing > len(poses) * (1 - _LEAST_SEEN):
+        seen = f"only in {len(poses) - missing} of {len(poses)} frames" if missing < len(poses) else "in no frame"
         raise NoFace(
-            f"No face was found in {path.name}.",
+            f"A face was found {seen} of {path.name}.",
             "Use a clip in which one face looks roughly towards the camera and is not covered.",
         )
     notes = []
@@ -94,6 +96,10 @@ def observe_clip(
     if missing:
         notes.append(
             f"No face in {missing} of {len(poses)} frames of {path.name}: they are filled from their neighbours."
+        )
+    if last is None and video.frames_read < 0.9 * info.frames_estimate:
+        notes.append(
+            f"{path.name} is damaged or cut short: it holds {video.frames_read} of about {info.frames_estimate} frames."
         )
     motion = Motion.from_poses(poses, info.fps / stride, source=path.name)
     motion = Motion(motion.fps, motion.parts, most_neutral(motion.faces), motion.about)

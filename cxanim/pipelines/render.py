@@ -72,7 +72,7 @@ class Renderer:
 
 
 def as_condition(warped: np.ndarray, layout: np.ndarray) -> torch.Tensor:
-    """Pictures (B, S, S, 3) uint8 and layout maps (B, S, S, 3) uint8 as what the network sees: (B, 6, S, S) in [0, 1]."""
+    """Pictures and layout maps, both (B, S, S, 3) uint8, as what the network sees: (B, 6, S, S) in [0, 1]."""
     both = np.concatenate([warped, layout], axis=3)
     return torch.from_numpy(both).permute(0, 3, 1, 2).float().div_(255)
 
