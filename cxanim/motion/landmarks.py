@@ -53,7 +53,7 @@ BODY_LIMBS = (
     (23, 25), (25, 27), (27, 31), (24, 26), (26, 28), (28, 32),
 )  # fmt: skip
 LEFT_BODY = frozenset((11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31))
-HAND_BONES = tuple((0 if joint == 1 else joint - 1, joint) for first in (1, 5, 9, 13, 17)
+HAND_BONES = tuple((0 if joint == first else joint - 1, joint) for first in (1, 5, 9, 13, 17)
                    for joint in range(first, first + 4))  # fmt: skip
 
 # Points that a person can place by eye on any picture, with names to call them by.
