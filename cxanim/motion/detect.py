@@ -26,7 +26,7 @@ import numpy as np
 from cxanim.errors import NoFace
 from cxanim.motion import landmarks as lm
 from cxanim.motion.crop import Crop
-from cxanim.motion.pose import Pose, face_box
+from cxanim.motion.pose import Pose, eye_distance, face_box
 
 PARTS = ("face", "body")
 _ONE_AT_A_TIME = threading.RLock()
@@ -110,7 +110,7 @@ def find_faces(picture: np.ndarray, most: int = 8) -> list[np.ndarray]:
     for window in _distant_faces(picture):
         view = window.cut(picture, 384)
         faces += _into_frame(_mesh(view, 1), window, width, height)
-    return _largest_first(faces)[:most]
+    return _distinct(_largest_first(faces))[:most]
 
 
 def find_face(picture: np.ndarray, name: str = "the picture") -> tuple[np.ndarray, int]:
@@ -203,17 +203,39 @@ def _mesh(picture: np.ndarray, most: int) -> list[np.ndarray]:
 
 def _distant_faces(picture: np.ndarray) -> list[Crop]:
     """Windows round the faces that the long-range detector sees in a large picture."""
+    height, width = picture.shape[:2]
     options = dict(model_selection=1, min_detection_confidence=0.4)
     with _quiet(), _solutions().face_detection.FaceDetection(**options) as detection:
-        found = detection.process(_shrunk(picture, 1280)).detections or ()
-    height, width = picture.shape[:2]
-    windows = []
-    for one in found:
-        box = one.location_data.relative_bounding_box
-        side = 2.0 * max(box.width * width, box.height * height)
-        centre_x, centre_y = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
-        windows.append(Crop(round(centre_x - side / 2), round(centre_y - side / 2), round(side)))
-    return windows
+        # The detector looks at 192 px, however large the picture: what is small there needs a nearer look.
+        for share in (1, 2, 4):
+            if share > 1 and max(width, height) < share * 192:
+                break
+            found = []
+            for view in _tiles(width, height, max(width, height) / share):
+                seen = detection.process(_shrunk(view.cut(picture, round(view.side_px)), 384)).detections or ()
+                found += [_window_round(one.location_data.relative_bounding_box, view) for one in seen]
+            if found:
+                return found
+    return []
+
+
+def _tiles(width_px: int, height_px: int, side_px: float) -> list[Crop]:
+    """Square windows of one size that cover a frame, each overlapping the next by at least half."""
+
+    def starts(length: int) -> np.ndarray:
+        count = 1 + int(np.ceil(max(0.0, length - side_px) / (side_px / 2)))
+        return np.linspace(0, length - side_px, count) if count > 1 else np.array([(length - side_px) / 2])
+
+    side = round(side_px)
+    return [Crop(round(x), round(y), side) for y in starts(height_px) for x in starts(width_px)]
+
+
+def _window_round(box: Any, view: Crop) -> Crop:
+    """A window twice as large as a box that was found in `view`."""
+    side = 2.0 * max(box.width, box.height) * view.side_px
+    centre_x = view.x_px + (box.xmin + box.width / 2) * view.side_px
+    centre_y = view.y_px + (box.ymin + box.height / 2) * view.side_px
+    return Crop(round(centre_x - side / 2), round(centre_y - side / 2), round(side))
 
 
 def _into_frame(faces: list[np.ndarray], window: Crop, width_px: int, height_px: int) -> list[np.ndarray]:
@@ -223,6 +245,15 @@ def _into_frame(faces: list[np.ndarray], window: Crop, width_px: int, height_px:
     shift = ((window.x_px - whole.x_px) / whole.side_px, (window.y_px - whole.y_px) / whole.side_px)
     placed = (Pose(face=face).placed(scale, *shift).face for face in faces)
     return [face for face in placed if face is not None]
+
+
+def _distinct(faces: list[np.ndarray]) -> list[np.ndarray]:
+    """The faces, each of them once: overlapping windows show one face several times."""
+    kept: list[np.ndarray] = []
+    for face in faces:
+        if all(np.linalg.norm((face - other)[lm.NOSE_TIP, :2]) > eye_distance(other) for other in kept):
+            kept.append(face)
+    return kept
 
 
 def _largest_first(faces: list[np.ndarray]) -> list[np.ndarray]:
