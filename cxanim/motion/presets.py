@@ -53,8 +53,8 @@ def _blinked(expression: Expression, t_s: float, *times_s: float) -> Expression:
     shut = max(bump(t_s, time_s, 0.16) for time_s in times_s)
     return replace(
         expression,
-        blink_left=max(expression.blink_left, shut),
-        blink_right=max(expression.blink_right, shut),
+        blink_left=expression.blink_left + shut * (1 - expression.blink_left),
+        blink_right=expression.blink_right + shut * (1 - expression.blink_right),
         gaze_down=expression.gaze_down + 0.3 * shut,
     )
 
