@@ -89,7 +89,7 @@ class Motion:
     def save(self, path: Path) -> None:
         """Write the motion as an npz of plain arrays, rounded to 1/65536 of the crop so that it packs well."""
         header = json.dumps({"format": FORMAT, "fps": self.fps, "neutral": self.neutral, "about": self.about})
-        arrays = {name: np.round(track * 65536).astype(np.float32) / 65536 for name, track in self.parts.items()}
+        arrays = {name: (np.round(track * 65536) / 65536).astype(np.float32) for name, track in self.parts.items()}
         with atomic_output(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, header=np.frombuffer(header.encode(), np.uint8), **arrays)
 

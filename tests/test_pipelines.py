@@ -1,0 +1,270 @@
+"""Behaviour of the main job on real pictures: animating, training, resuming, driving, scoring, stopping."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from skimage.data import astronaut
+
+from cxanim import Puppet, animate, drive, extract_motion, train
+from cxanim.errors import BadPuppet, Cancelled, CannotWrite, CxanimError, NoFace
+from cxanim.images import write_image
+from cxanim.losses import feature_network
+from cxanim.motion.recording import Motion
+from cxanim.pipelines.animate import AnimateSettings
+from cxanim.pipelines.drive import DriveSettings
+from cxanim.pipelines.evaluate import EvaluateSettings, evaluate
+from cxanim.pipelines.fit import FitSettings, Trainer, make_training_set
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.objectives import layers_of
+from cxanim.pipelines.training_state import state_path
+from cxanim.pipelines.watch import Watch
+from cxanim.video import open_video, open_video_writer
+
+TINY = FitSettings(steps=3, size=64, batch=1, references=4)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    write_image(path, astronaut())
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip(photo: Path) -> Path:
+    """The astronaut talking for 3 s at 10 fps: a clip of one person that the program makes itself."""
+    path = photo.with_name("talk.mp4")
+    talk = photo.with_name("talk30.mp4")
+    animate(photo, "talk", talk, AnimateSettings(size=256))
+    with open_video(talk) as video, open_video_writer(path, video.info.width_px, video.info.height_px, 10) as writer:
+        for number, frame in enumerate(video):
+            if number % 3 == 0:
+                writer.write(frame)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(clip: Path) -> Path:
+    path = clip.with_name("astronaut.puppet")
+    train([clip], path, TINY)
+    return path
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    with open_video(path) as video:
+        return list(video)
+
+
+class StopAfter(Watch):
+    """Says stop from the n-th question on."""
+
+    def __init__(self, questions: int):
+        self.asked = 0
+
+        def should_stop() -> bool:
+            self.asked += 1
+            return self.asked > questions
+
+        super().__init__(should_stop=should_stop)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
+def test_a_photo_talks(photo: Path, tmp_path: Path, suffix: str) -> None:
+    rendered = animate(photo, "talk", tmp_path / f"out{suffix}", AnimateSettings(size=128))
+    frames = frames_of(rendered.path)
+    assert len(frames) == rendered.frames == 90
+    moved = [np.abs(frame.astype(int) - frames[0]).mean() for frame in frames]
+    assert max(moved) > 1 and moved[-1] < max(moved) / 2
+
+
+def test_the_photo_round_the_window_stays_as_it_is(photo: Path, tmp_path: Path) -> None:
+    rendered = animate(photo, "nod", tmp_path / "out.mp4", AnimateSettings(size=512))
+    frames = frames_of(rendered.path)
+    assert frames[0].shape == (512, 512, 3)
+    corner = [frame[-60:, -60:].astype(int) for frame in frames]
+    assert max(np.abs(part - corner[0]).mean() for part in corner) < 2
+
+
+def test_a_video_drives_a_photo_at_its_own_rate(photo: Path, clip: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both.mp4"
+    rendered = animate(photo, clip, tmp_path / "out.mp4", AnimateSettings(size=128), beside=both)
+    assert rendered.fps == 10 and rendered.frames == len(frames_of(clip))
+    beside = frames_of(both)
+    assert len(beside) == rendered.frames and beside[0].shape[1] > rendered.width_px
+
+
+def test_an_extracted_motion_moves_like_its_video(photo: Path, clip: Path, tmp_path: Path) -> None:
+    extract_motion(clip, tmp_path / "talk.npz")
+    from_file = animate(photo, tmp_path / "talk.npz", tmp_path / "a.mp4", AnimateSettings(size=128))
+    from_video = animate(photo, clip, tmp_path / "b.mp4", AnimateSettings(size=128))
+    for one, other in zip(frames_of(from_file.path), frames_of(from_video.path), strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 0.5
+
+
+def test_gains_of_zero_leave_a_still_picture(photo: Path, tmp_path: Path) -> None:
+    none = AnimateSettings(size=128, head=0, brows=0, eyes=0, gaze=0, mouth=0)
+    frames = frames_of(animate(photo, "surprise", tmp_path / "out.mp4", none).path)
+    assert max(np.abs(frame.astype(int) - frames[0]).mean() for frame in frames) < 1
+
+
+def test_stopping_leaves_nothing_behind(photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        animate(photo, "talk", tmp_path / "out.mp4", AnimateSettings(size=128), watch=StopAfter(5))
+    with pytest.raises(Cancelled):
+        train([photo], tmp_path / "a.puppet", TINY, watch=StopAfter(2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stopping_a_training_keeps_what_is_learnt(photo: Path, tmp_path: Path) -> None:
+    endless = replace(TINY, steps=10**6)
+    result = train([photo], tmp_path / "a.puppet", endless, watch=StopAfter(160 + 4))
+    assert 1 <= result.steps <= 5
+    assert Puppet.load(tmp_path / "a.puppet").is_trained
+
+
+def test_loss_falls(clip: Path) -> None:
+    settings = replace(TINY, steps=60, batch=2)
+    data = make_training_set([clip], settings, Machine(), Watch())
+    data = replace(data, warped=np.zeros_like(data.warped))  # nothing to lean on: all must be learnt
+    eyes = feature_network("small", layers_of("fast", False, "small"))
+    trainer = Trainer(data, settings, eyes, 0, torch.device("cpu"))
+    terms = [trainer.step() for _ in range(60)]
+    for name in ("pixels", "perceptual"):
+        assert np.mean([row[name] for row in terms[-15:]]) < 0.7 * np.mean([row[name] for row in terms[:5]])
+
+
+def test_resumed_equals_uninterrupted(clip: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole.puppet", tmp_path / "parts.puppet"
+    train([clip], whole, replace(TINY, steps=6))
+    train([clip], parts, replace(TINY, steps=3))
+    train([clip], parts, replace(TINY, steps=6), resume=True)
+    for one, other in zip(network_of(whole), network_of(parts), strict=True):
+        assert torch.equal(one, other)
+    assert state_path(whole).read_bytes() == state_path(parts).read_bytes()
+
+
+def test_the_same_seed_gives_the_same_puppet_and_another_one_another(clip: Path, trained: Path, tmp_path: Path) -> None:
+    train([clip], tmp_path / "same.puppet", TINY)
+    train([clip], tmp_path / "other.puppet", TINY, Machine(seed=1))
+    assert all(torch.equal(a, b) for a, b in zip(network_of(trained), network_of(tmp_path / "same.puppet"), strict=True))
+    others = zip(network_of(trained), network_of(tmp_path / "other.puppet"), strict=True)
+    assert not all(torch.equal(a, b) for a, b in others)
+
+
+def network_of(path: Path) -> list[torch.Tensor]:
+    network = Puppet.load(path).network
+    assert network is not None
+    return list(network.parameters())
+
+
+def test_resuming_on_other_frames_is_refused(clip: Path, trained: Path, photo: Path) -> None:
+    with pytest.raises(BadPuppet, match="other frames"):
+        train([photo], trained, TINY, resume=True)
+
+
+def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
+    puppet = Puppet.load(trained)
+    puppet.save(tmp_path / "again.puppet")
+    again = Puppet.load(tmp_path / "again.puppet")
+    assert again.about == puppet.about and again.held_edges == puppet.held_edges
+    assert len(again.references) == 4 and again.is_trained
+    np.testing.assert_array_equal(again.neutral_face, puppet.neutral_face)
+
+
+def test_progress_tells_steps_terms_and_a_preview(photo: Path, tmp_path: Path) -> None:
+    seen = []
+    train([photo], tmp_path / "a.puppet", TINY, watch=Watch(seen.append))
+    training = [progress for progress in seen if progress.stage == "Training"]
+    assert training[-1].done == training[-1].total == 3
+    assert {"pixels", "perceptual", "cx_target", "cx_source"} <= set(training[-1].terms)
+    assert training[-1].preview is not None and training[-1].preview.dtype == np.uint8
+
+
+def test_the_recipe_of_the_paper_trains_too(clip: Path, photo: Path, tmp_path: Path) -> None:
+    for target, terms in ((clip, {"cx_target", "perceptual"}), (photo, {"cx_target", "cx_source"})):
+        result = train([target], tmp_path / "paper.puppet", replace(TINY, recipe="paper", steps=1))
+        assert set(result.terms) == terms
+
+
+def test_a_photo_puppet_can_be_trained_from_its_file(photo: Path, tmp_path: Path) -> None:
+    animate(photo, "blink", tmp_path / "b.gif", AnimateSettings(size=128), keep_puppet=tmp_path / "instant.puppet")
+    assert not Puppet.load(tmp_path / "instant.puppet").is_trained
+    train([tmp_path / "instant.puppet"], tmp_path / "trained.puppet", TINY)
+    assert Puppet.load(tmp_path / "trained.puppet").is_trained
+
+
+def test_a_puppet_of_a_clip_asks_for_the_clip(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(CxanimError, match="clip"):
+        train([trained], tmp_path / "a.puppet", TINY)
+
+
+def test_drive_shows_another_performance(trained: Path, clip: Path, tmp_path: Path) -> None:
+    puppet = Puppet.load(trained)
+    by_video = drive(puppet, clip, tmp_path / "a.mp4")
+    by_preset = drive(puppet, "smile", tmp_path / "b.mp4", DriveSettings(loops=2))
+    assert by_video.frames == len(frames_of(clip)) and by_preset.frames == 180
+    assert frames_of(by_video.path)[0].shape == (64, 64, 3)
+
+
+def test_evaluate_prints_the_contract(trained: Path, clip: Path) -> None:
+    scores = evaluate(Puppet.load(trained), clip, EvaluateSettings(start=0.5, frames=4, features="small"))
+    numbers = {
+        "frames", "psnr", "ssim", "l1", "vgg_dist", "face_psnr", "face_vgg_dist", "akd_px", "miss_rate",
+        "flicker_ratio", "background_drift", "ms_per_frame",
+    }  # fmt: skip
+    assert set(scores) == numbers | {"baselines", "device", "threads", "size", "features"}
+    assert set(scores["baselines"]) == {"nearest", "warp", "static"}
+    assert all(set(block) == numbers for block in scores["baselines"].values())
+    assert scores["size"] == 64 and scores["features"] == "small"
+    assert scores["baselines"]["static"]["flicker_ratio"] == 0
+    json.dumps(scores)
+
+
+def test_a_clip_without_a_face_is_refused(tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "grey.mp4", 64, 64, 10) as writer:
+        for _ in range(5):
+            writer.write(np.full((64, 64, 3), 90, np.uint8))
+    with pytest.raises(NoFace, match=r"grey\.mp4"):
+        train([tmp_path / "grey.mp4"], tmp_path / "a.puppet", TINY)
+
+
+def test_a_face_that_leaves_and_returns_is_bridged(clip: Path, photo: Path, tmp_path: Path) -> None:
+    frames = frames_of(clip)
+    with open_video_writer(tmp_path / "gap.mp4", frames[0].shape[1], frames[0].shape[0], 10) as writer:
+        for number, frame in enumerate(frames):
+            writer.write(np.zeros_like(frame) if 10 <= number < 14 else frame)
+    motion = extract_motion(tmp_path / "gap.mp4", tmp_path / "gap.npz")
+    missing = [number for number, face in enumerate(motion.faces) if face is None]
+    assert missing and set(missing) <= set(range(10, 16))
+    rendered = animate(photo, tmp_path / "gap.mp4", tmp_path / "out.mp4", AnimateSettings(size=128))
+    assert rendered.frames == len(frames) and any("No face in" in note for note in rendered.notes)
+
+
+def test_a_clip_of_one_frame_works(clip: Path, photo: Path, tmp_path: Path) -> None:
+    frame = frames_of(clip)[0]
+    with open_video_writer(tmp_path / "one.mp4", frame.shape[1], frame.shape[0], 10) as writer:
+        writer.write(frame)
+    assert animate(photo, tmp_path / "one.mp4", tmp_path / "out.mp4", AnimateSettings(size=128)).frames == 1
+    train([tmp_path / "one.mp4"], tmp_path / "one.puppet", replace(TINY, steps=1))
+    with pytest.raises(CxanimError, match="left to score"):
+        evaluate(Puppet.load(tmp_path / "one.puppet"), tmp_path / "one.mp4", EvaluateSettings(start=0.5))
+
+
+def test_a_motion_keeps_to_npz(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match="npz"):
+        extract_motion(clip, tmp_path / "motion.json")
+    assert isinstance(extract_motion(clip, None), Motion)
+
+
+def test_a_real_driver_keeps_its_sound_and_rate(test_data: Path, photo: Path, tmp_path: Path) -> None:
+    driver = test_data / "faces" / "tpsmm_driving.mp4"
+    rendered = animate(photo, driver, tmp_path / "out.mp4", AnimateSettings(size=256, crop=True))
+    with open_video(rendered.path) as result, open_video(driver) as source:
+        assert result.info.fps == source.info.fps == 25
+        assert result.info.has_audio == source.info.has_audio
+        assert abs(result.info.duration_s - source.info.duration_s) < 0.1
+    assert rendered.frames == 169
