@@ -15,8 +15,9 @@ from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
 from cxanim.ui.feedback import done_card, duration, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
-from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, reveal
+from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of
 from cxanim.ui.photo_input import photo_input
+from cxanim.ui.run_buttons import RunButtons
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
 
@@ -30,7 +31,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
             photo = photo_input("Photo", height=280, elem_id="animate-photo")
             gr.Examples(
                 [[str(path)] for path in examples], [photo], label="Or try one of these", cache_examples=False,
-                elem_id="animate-examples", api_name="example_photo",
+                elem_id="animate-examples",
             )  # fmt: skip
             step(2, "Choose a motion", "What the face shall do")
             picker = build_motion_picker(desk, workspace, "animate")
@@ -41,9 +42,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
                 title="Fine-tuning: strength, smoothing, size",
                 choices={"quality": [name for name, minutes in QUALITY_MINUTES.items() if minutes <= longest]},
             )
-            with gr.Row(elem_classes="actions"):
-                run = gr.Button("Animate", variant="primary", size="lg", elem_id="animate-run")
-                stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="animate-stop")
+            buttons = RunButtons.build(desk, "animate", "Animate")
             status = gr.HTML(done_card("Your video appears here"), elem_id="animate-status", padding=False)
             preview = gr.HTML(elem_id="animate-preview", padding=False)
             video = gr.Video(
@@ -62,28 +61,23 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     def animate_photo(
         request: gr.Request,
         photo: str | None,
-        motion_kind: str,
-        preset: str | None,
-        driver: str | None,
-        motion_file: str | None,
+        motion_kind: str = "preset",
+        preset: str | None = None,
+        driver: str | None = None,
+        motion_file: str | None = None,
         *values: Any,
     ) -> Any:
         """Make a video in which the face of a photo moves; the last answers are the status and a preview."""
         motion = chosen_motion(motion_kind, preset, driver, motion_file)
         yield from run_animation(desk, workspace, visitor_of(request), photo, motion, controls.read(values))
 
-    handler = named_after(controls, animate_photo)
-    outputs = [video, beside, puppet, status, preview]
-    private: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
-    run.click(started, None, [run, stop], **private).then(
-        handler,
+    buttons.start(
+        named_after(controls, animate_photo),
         [photo, *picker.inputs, *controls.components],
-        outputs,
+        [video, beside, puppet, status, preview],
         api_name="animate",
-        show_progress="hidden",
-        concurrency_limit=None,
-    ).then(ended, None, [run, stop], **private).then(reveal, [beside, puppet], [beside, puppet], **private)
-    stop.click(stopper(desk), None, None, api_name="stop_animation", show_progress="hidden", queue=False)
+        reveals=[beside, puppet],
+    )
 
 
 def run_animation(
@@ -125,22 +119,3 @@ def animate_to_files(
 ) -> Rendered:
     """`animate`, in a form that another process can be asked for."""
     return animate(photo, motion, output, settings, machine, watch, keep_puppet=puppet, beside=beside)
-
-
-def started() -> tuple[Any, Any]:
-    """A job runs: its button rests, and it can be stopped."""
-    return gr.update(interactive=False), gr.update(visible=True)
-
-
-def ended() -> tuple[Any, Any]:
-    """No job runs."""
-    return gr.update(interactive=True), gr.update(visible=False)
-
-
-def stopper(desk: Desk) -> Any:
-    """A handler that stops whatever the visitor has running."""
-
-    def stop(request: gr.Request) -> None:
-        desk.stop(visitor_of(request))
-
-    return stop

@@ -96,10 +96,13 @@ def control(knob: Knob) -> Any:
 
 
 def named_after(controls: Controls, handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Name the trailing `*values` of a handler after their knobs, as callers of the API see them."""
+    """Name the trailing `*values` of a handler after their knobs, with their defaults, for callers of the API."""
     signature = inspect.signature(handler)
     known = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_POSITIONAL]
-    named = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in controls.names]
+    named = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=component.value)
+        for name, component in zip(controls.names, controls.components, strict=True)
+    ]
     handler.__signature__ = signature.replace(parameters=known + named)  # type: ignore[attr-defined]
     return handler
 

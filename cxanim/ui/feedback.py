@@ -18,7 +18,7 @@ from cxanim.ui.jobs import WAITING, Job
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-PREVIEW = "Three frames, each as it really is, as the warp alone shows it, and as the puppet shows it"
+_PREVIEW_COLUMNS = ("The aim", "Warp alone", "Your puppet")
 _TERMS = {
     "pixels": "colours",
     "perceptual": "details",
@@ -60,7 +60,7 @@ def follow(job: Job[T], results: int, *, with_preview: bool = True) -> Generator
     """
     same = (gr.skip(),) * results
     for progress in job.updates():
-        shown = gr.skip() if progress.preview is None else picture(progress.preview, PREVIEW)
+        shown = gr.skip() if progress.preview is None else preview(progress.preview)
         yield (*same, progress_card(progress), *([shown] if with_preview else []))
     cleared = ("",) if with_preview else ()
     try:
@@ -83,7 +83,7 @@ def as_message(error: Exception) -> gr.Error:
     if isinstance(error, gr.Error):
         return error
     problem, next_step = _sentences(error)
-    return gr.Error(f"{problem} {next_step}", title="That did not work", duration=12, print_exception=False)
+    return gr.Error(f"{problem} {next_step}", duration=12, print_exception=False)
 
 
 def failure_card(error: Exception) -> str:
@@ -114,14 +114,17 @@ def done_card(headline: str, *facts: str) -> str:
     return _card("done", html.escape(headline), "<br>".join(html.escape(fact) for fact in facts))
 
 
-def picture(rgb: np.ndarray, words: str) -> str:
-    """A picture (H, W, 3) uint8 with its caption, as HTML that needs no file."""
-    data = base64.b64encode(encode_jpeg(np.ascontiguousarray(rgb), 85)).decode()
-    words = html.escape(words)
-    return (
-        f'<figure class="preview"><img src="data:image/jpeg;base64,{data}" alt="{words}">'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
+def preview(strip: np.ndarray) -> str:
+    """A training's preview (see `Trainer.preview`), its frames under one another, as HTML."""
+    height, width = strip.shape[:2]
+    rows = np.vstack(np.split(strip, max(1, width // (len(_PREVIEW_COLUMNS) * height)), axis=1))
+    heads = "".join(f"<b>{name}</b>" for name in _PREVIEW_COLUMNS)
+    return f'<figure class="preview">{heads}{_image(rows, ", ".join(_PREVIEW_COLUMNS))}</figure>'
+
+
+def portrait(rgb: np.ndarray, words: str) -> str:
+    """A picture (H, W, 3) uint8 beside some words, as HTML."""
+    return f'<figure class="portrait">{_image(rgb, words)}<figcaption>{html.escape(words)}</figcaption></figure>'
 
 
 def duration(seconds: float) -> str:
@@ -129,6 +132,12 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min"
+
+
+def _image(rgb: np.ndarray, words: str) -> str:
+    """An image tag that carries its picture, so that no file is left behind."""
+    data = base64.b64encode(encode_jpeg(np.ascontiguousarray(rgb), 85)).decode()
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(words)}">'
 
 
 def _sentences(error: Exception) -> tuple[str, str]:

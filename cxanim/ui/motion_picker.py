@@ -14,10 +14,11 @@ from cxanim.pipelines.extract import extract_motion
 from cxanim.pipelines.watch import Watch
 from cxanim.ui.feedback import done_card, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
+from cxanim.ui.run_buttons import PRIVATE, reveal
 from cxanim.ui.workspace import Workspace, file_name
 
 _FIRST = "smile"
-KINDS = {"preset": "A ready-made motion", "video": "A video of a face", "file": "An earlier motion"}
+KINDS = {"preset": "Ready-made", "video": "From a video", "file": "Kept earlier"}
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,10 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
         caption = gr.HTML(_caption(_FIRST), elem_classes="caption", padding=False)
     with gr.Column(visible=False, min_width=0) as videos:
         video = gr.Video(
-            label="A face that looks roughly towards the camera; its sound is kept",
+            label="Video of a face",
             sources=["upload", "webcam"],
             include_audio=True,
-            height=220,
+            height=270,
             elem_id=f"{where}-driver",
         )
         with gr.Row():
@@ -105,8 +106,8 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
             height=120,
             elem_id=f"{where}-file",
         )
-    kind.change(_shown, kind, [presets, videos, files], show_progress="hidden", api_visibility="private", queue=False)
-    preset.change(_caption, preset, caption, show_progress="hidden", api_visibility="private", queue=False)
+    kind.change(_shown, kind, [presets, videos, files], **PRIVATE)
+    preset.change(_caption, preset, caption, **PRIVATE)
     save.click(
         _keeper(desk, workspace),
         video,
@@ -114,7 +115,7 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
         show_progress="hidden",
         concurrency_limit=None,
         api_name="extract_motion" if where == "animate" else f"extract_motion_{where}",
-    ).then(reveal, [saved], [saved], show_progress="hidden", api_visibility="private", queue=False)
+    ).then(reveal, saved, saved, **PRIVATE)
     return MotionPicker(kind, preset, video, file)
 
 
@@ -129,11 +130,6 @@ def keep_motion(desk: Desk, workspace: Workspace, visitor: str, video: str | Non
     frames = yield from follow(desk.start(visitor, work), 1, with_preview=False)
     if frames is not None:
         yield str(output), done_card("Motion kept", f"{frames} frames; use it later under “{KINDS['file']}”.")
-
-
-def reveal(*paths: str | None) -> list[Any]:
-    """Show what has something to give."""
-    return [gr.update(visible=bool(path)) for path in paths]
 
 
 def _keeper(desk: Desk, workspace: Workspace) -> Callable[..., Any]:

@@ -14,18 +14,17 @@ from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
-from cxanim.ui.animate_tab import ended, started, stopper
 from cxanim.ui.controls import build_controls, named_after
-from cxanim.ui.feedback import done_card, duration, failure_card, follow, in_words, picture, visitor_of
+from cxanim.ui.feedback import done_card, duration, failure_card, follow, in_words, portrait, visitor_of
 from cxanim.ui.jobs import Desk
-from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, reveal
+from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of
 from cxanim.ui.photo_input import photo_input
+from cxanim.ui.run_buttons import PRIVATE, RunButtons, reveal
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
 
 PUPPET_SUFFIX = ".puppet"
 _TARGETS = {"clip": "A clip", "photo": "A photo"}
-_PRIVATE: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
 
 
 def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
@@ -43,7 +42,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
             photo = photo_input("Photo", height=260, visible=False, elem_id="train-photo")
             tries = gr.Examples(
                 [[str(path)] for path in examples], [photo], label="Or try one of these photos", cache_examples=False,
-                elem_id="train-examples", api_name="example_target",
+                elem_id="train-examples",
             )  # fmt: skip
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
             step(2, "Train it", "Stop whenever you like what you see: what it has learnt is kept")
@@ -52,15 +51,13 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
                 title="Fine-tuning: steps, size, network, losses",
                 highest={"minutes": gpu.longest_training_min()},
             )
-            with gr.Row(elem_classes="actions"):
-                fit = gr.Button("Train", variant="primary", size="lg", elem_id="train-run")
-                stop_fit = gr.Button("Stop and keep", variant="stop", size="lg", visible=False, elem_id="train-stop")
+            fit_buttons = RunButtons.build(desk, "train", "Train", "Stop and keep")
             fit_status = gr.HTML(
                 done_card("The puppet appears here while it learns"), elem_id="train-status", padding=False
             )
             preview = gr.HTML(elem_id="train-preview", padding=False)
             puppet = gr.File(
-                label="Your puppet: trained here, or upload one (.puppet)", file_types=[PUPPET_SUFFIX], height=140,
+                label="Your puppet, or upload one (.puppet)", file_types=[PUPPET_SUFFIX], height=170,
                 elem_id="puppet-file",
             )  # fmt: skip
             puppet_card = gr.HTML(elem_id="puppet-card", padding=False)
@@ -72,9 +69,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
             drive_controls = build_controls(DriveSettings, title="Fine-tuning: strength, smoothing")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
             step(4, "Drive it")
-            with gr.Row(elem_classes="actions"):
-                run = gr.Button("Drive", variant="primary", size="lg", elem_id="drive-run")
-                stop_run = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="drive-stop")
+            drive_buttons = RunButtons.build(desk, "drive", "Drive")
             status = gr.HTML(elem_id="drive-status", padding=False)
             video = gr.Video(
                 label="Result", autoplay=True, loop=True, interactive=False, height=400, buttons=["download"],
@@ -86,7 +81,9 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
             )  # fmt: skip
 
     @in_words
-    def train_puppet(request: gr.Request, target_kind: str, clip: str | None, photo: str | None, *values: Any) -> Any:
+    def train_puppet(
+        request: gr.Request, target_kind: str, clip: str | None = None, photo: str | None = None, *values: Any
+    ) -> Any:
         """Train a puppet from a clip or a photo; the last answers are the status and a preview."""
         target = clip if target_kind == "clip" else photo
         yield from run_training(desk, workspace, visitor_of(request), target, fit_controls.read(values))
@@ -95,39 +92,34 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     def drive_puppet(
         request: gr.Request,
         puppet: str | None,
-        motion_kind: str,
-        preset: str | None,
-        driver: str | None,
-        motion_file: str | None,
+        motion_kind: str = "preset",
+        preset: str | None = None,
+        driver: str | None = None,
+        motion_file: str | None = None,
         *values: Any,
     ) -> Any:
         """Make a video of a puppet that moves; the last answer is the status."""
         motion = chosen_motion(motion_kind, preset, driver, motion_file)
         yield from run_drive(desk, workspace, visitor_of(request), puppet, motion, drive_controls.read(values))
 
-    tries.dataset.click(lambda: "photo", None, target_kind, **_PRIVATE)
-    target_kind.change(_shown, target_kind, [clip, photo], **_PRIVATE)
-    puppet.change(in_words(show_puppet), puppet, puppet_card, api_name="load_puppet", show_progress="hidden").then(
-        lambda path: path, puppet, download, **_PRIVATE
-    ).then(reveal, [download], [download], **_PRIVATE)
-    fit.click(started, None, [fit, stop_fit], **_PRIVATE).then(
+    tries.dataset.click(lambda: "photo", None, target_kind, **PRIVATE)
+    target_kind.change(_shown, target_kind, [clip, photo], **PRIVATE)
+    puppet.change(in_words(show_puppet), puppet, puppet_card, api_name="load_puppet", show_progress="hidden").success(
+        lambda path: path, puppet, download, **PRIVATE
+    ).then(reveal, download, download, **PRIVATE)
+    fit_buttons.start(
         named_after(fit_controls, train_puppet),
         [target_kind, clip, photo, *fit_controls.components],
         [puppet, fit_status, preview],
         api_name="train",
-        show_progress="hidden",
-        concurrency_limit=None,
-    ).then(ended, None, [fit, stop_fit], **_PRIVATE)
-    stop_fit.click(stopper(desk), None, None, api_name="stop_training", show_progress="hidden", queue=False)
-    run.click(started, None, [run, stop_run], **_PRIVATE).then(
+    )
+    drive_buttons.start(
         named_after(drive_controls, drive_puppet),
         [puppet, *picker.inputs, *drive_controls.components],
         [video, beside, status],
         api_name="drive",
-        show_progress="hidden",
-        concurrency_limit=None,
-    ).then(ended, None, [run, stop_run], **_PRIVATE).then(reveal, [beside], [beside], **_PRIVATE)
-    stop_run.click(stopper(desk), None, None, api_name="stop_driving", show_progress="hidden", queue=False)
+        reveals=[beside],
+    )
 
 
 @dataclass(frozen=True)
@@ -179,7 +171,7 @@ def show_puppet(path: str | None) -> Generator[str, None, None]:
     learnt = f"{steps} steps" if puppet.is_trained else "not trained: it moves by warping alone"
     kept = f"{len(puppet.references)} pictures" if len(puppet.references) > 1 else "one picture"
     words = f"{puppet.size_px} px, {kept}, {learnt}"
-    yield picture(puppet.references[puppet.neutral].picture, words).replace("preview", "portrait", 1)
+    yield portrait(puppet.references[puppet.neutral].picture, words)
 
 
 def run_drive(

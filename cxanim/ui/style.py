@@ -5,7 +5,7 @@ import html
 import gradio as gr
 
 PROMISE = "Pick a face, pick a motion, watch it move."
-_MORE = "Photos, paintings and drawings come alive in seconds; a few minutes of training make them better."
+_MORE = "Photos, paintings and drawings come alive in seconds."
 _FONTS = ["Inter", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 
 _LOGO = """
@@ -24,8 +24,9 @@ _LOGO = """
 CSS = """
 .gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
 .masthead { display: flex; align-items: center; gap: 14px; padding: 10px 4px 2px; }
-.masthead svg { color: var(--primary-600) !important; flex: none; width: 56px; height: 56px; }
-.dark .masthead svg { color: var(--primary-400) !important; }
+.masthead svg, .masthead svg * { color: var(--primary-600) !important; }
+.masthead svg { flex: none; width: 56px; height: 56px; }
+.dark .masthead svg, .dark .masthead svg * { color: var(--primary-400) !important; }
 .masthead h1 { margin: 0; font-size: 1.7rem; line-height: 1.15; letter-spacing: -.02em; }
 .masthead p { margin: 3px 0 0; color: var(--body-text-color); font-size: 1.02rem; }
 .masthead p span { color: var(--body-text-color-subdued); }
@@ -43,9 +44,14 @@ CSS = """
 .step small { color: var(--body-text-color-subdued); font-size: .88rem; }
 
 .pills .wrap, .presets .wrap { gap: 8px; }
-.presets label > input, .pills label > input { display: none; }
+.presets label > input, .pills label > input { position: absolute; opacity: 0; }
+.presets label > span, .pills label > span { margin: 0; }
+.presets label:focus-within, .pills label:focus-within { outline: 2px solid var(--primary-400); outline-offset: 1px; }
 .caption p { margin: 0; color: var(--body-text-color-subdued); font-size: .92rem; }
-.controls { gap: 10px !important; }
+.controls > .form, .controls.row { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr));
+  background: none; border: 0; }
+.controls > .form { grid-column: 1 / -1; gap: 4px 10px; }
+.controls > .form > .block { border: 0 !important; }
 
 .actions { gap: 10px !important; }
 .actions button { font-weight: 650; }
@@ -64,7 +70,9 @@ CSS = """
 .status.done { border-left: 4px solid var(--primary-500); }
 
 .preview, .portrait { margin: 0; }
-.preview img { width: 100%; border-radius: 12px; display: block; }
+.preview { display: grid; grid-template-columns: 1fr 1fr 1fr; gap: 6px 0; }
+.preview b { font-size: .85rem; font-weight: 600; text-align: center; }
+.preview img { grid-column: 1 / -1; width: 100%; border-radius: 12px; display: block; }
 .portrait { display: flex; align-items: center; gap: 14px; }
 .credit { text-align: center; color: var(--body-text-color-subdued); font-size: .8rem; }
 .portrait img { width: 96px; height: 96px; border-radius: 12px; }
@@ -105,6 +113,11 @@ def theme() -> gr.themes.Base:
         checkbox_label_border_width="1px",
         body_background_fill="*neutral_50",
         background_fill_secondary="*neutral_50",
+        block_background_fill="*neutral_50",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_border_width_dark="1px",
+        block_shadow="none",
     )
 
 

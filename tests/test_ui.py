@@ -1,0 +1,554 @@
+"""The app without a browser: controls, jobs, the folder, the handlers, and the API that programs use."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr  # noqa: TID253 - the tests of the one place that may load it
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+
+from cxanim.errors import Busy, Cancelled, CannotWrite, CxanimError, NoFace
+from cxanim.images import read_image, write_image
+from cxanim.motion.detect import find_faces
+from cxanim.motion.recording import Motion
+from cxanim.pipelines.animate import AnimateSettings
+from cxanim.pipelines.drive import DriveSettings
+from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.watch import Watch
+from cxanim.progress import Progress
+from cxanim.settings import Settings, knobs
+from cxanim.ui import gpu
+from cxanim.ui.animate_tab import run_animation
+from cxanim.ui.app import Address, build_app
+from cxanim.ui.controls import build_controls, control
+from cxanim.ui.examples import make_examples
+from cxanim.ui.feedback import failure_card, in_words, progress_card
+from cxanim.ui.jobs import WAITING, Desk
+from cxanim.ui.motion_picker import chosen_motion, keep_motion
+from cxanim.ui.studio_tab import run_drive, run_training, show_puppet
+from cxanim.ui.workspace import Workspace, file_name
+from cxanim.video import open_video
+
+QUICK = AnimateSettings(size=128)
+QUICK_FIT = FitSettings(steps=2, size=64, batch=1, positions=64)
+SETTINGS = (AnimateSettings, DriveSettings, FitSettings)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes into the folder of a running app, or changes where Gradio keeps its files."""
+    folder = str(tmp_path_factory.mktemp("home"))
+    monkeypatch.setenv("CXANIM_HOME", folder)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", folder)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "work")
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn character."""
+    return make_examples(tmp_path_factory.mktemp("examples"))[1]
+
+
+@pytest.fixture(scope="module")
+def driver(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of a face: the character, blinking."""
+    work = Workspace(tmp_path_factory.mktemp("driver"))
+    return Path(last(run_animation(Desk(), work, "maker", str(photo), "blink", AnimateSettings(size=256)))[0])
+
+
+def last(updates: Iterator[Any]) -> Any:
+    """Exhaust a handler; return the last of its updates."""
+    return list(updates)[-1]
+
+
+# Examples
+
+
+def test_examples_need_no_network_and_each_shows_one_face(tmp_path: Path):
+    for path in make_examples(tmp_path):
+        assert len(find_faces(read_image(path).rgb)) == 1, path.name
+
+
+# Controls
+
+
+@pytest.mark.parametrize("settings_class", SETTINGS)
+def test_every_knob_has_a_control_and_untouched_controls_mean_the_defaults(settings_class: type[Settings]):
+    with gr.Blocks():
+        controls = build_controls(settings_class, title="More")
+    assert set(controls.names) == {knob.name for knob in knobs(settings_class)}
+    assert controls.read([component.value for component in controls.components]) == settings_class()
+
+
+@pytest.mark.parametrize("settings_class", SETTINGS)
+def test_a_control_shows_its_knob(settings_class: type[Settings]):
+    for knob in knobs(settings_class):
+        with gr.Blocks():
+            shown = control(knob)
+        assert knob.help[1:] in shown.info and knob.label in shown.label
+        if knob.choices:
+            assert [value for _, value in shown.choices] == list(knob.choices)
+        elif isinstance(shown, gr.Slider):
+            assert knob.low <= shown.minimum <= shown.maximum == knob.high
+
+
+def test_what_a_control_cannot_mean_is_refused():
+    with gr.Blocks():
+        controls = build_controls(DriveSettings, title="More")
+    values = dict(zip(controls.names, [component.value for component in controls.components], strict=True))
+    with pytest.raises(ValueError, match=r"head: got 7 , expected 0 to 2|head: got 7, expected 0 to 2"):
+        controls.read(list((values | {"head": 7}).values()))
+    with pytest.raises(ValueError, match="smoothing"):
+        controls.read(list((values | {"smoothing": None}).values()))
+
+
+def test_ranges_and_choices_can_be_narrowed():
+    with gr.Blocks():
+        fit = build_controls(FitSettings, title="More", highest={"minutes": 1.5})
+        animate = build_controls(AnimateSettings, title="More", choices={"quality": ("instant", "draft")})
+    minutes = fit.components[fit.names.index("minutes")]
+    quality = animate.components[animate.names.index("quality")]
+    assert minutes.maximum == 1.5 and minutes.value == 1.5
+    assert [value for _, value in quality.choices] == ["instant", "draft"]
+
+
+# Endpoints
+
+
+def test_every_event_that_does_something_for_a_person_has_a_named_endpoint_with_named_values():
+    endpoints = build_app().get_api_info()["named_endpoints"]
+    assert set(endpoints) == {
+        "/animate", "/train", "/drive", "/load_puppet", "/extract_motion", "/extract_motion_drive",
+        "/stop_animate", "/stop_train", "/stop_drive", 
+    }  # fmt: skip
+    takes = {name: [value["parameter_name"] for value in facts["parameters"]] for name, facts in endpoints.items()}
+    motion = ["motion_kind", "preset", "driver", "motion_file"]
+    assert takes["/animate"][:5] == ["photo", *motion]
+    assert takes["/drive"][:5] == ["puppet", *motion]
+    assert takes["/train"][:3] == ["target_kind", "clip", "photo"]
+    for endpoint, settings_class in (("/animate", AnimateSettings), ("/drive", DriveSettings), ("/train", FitSettings)):
+        assert {knob.name for knob in knobs(settings_class)} <= set(takes[endpoint])
+    others = [fn for fn in build_app().fns.values() if fn.api_visibility == "public" and f"/{fn.api_name}" not in takes]
+    assert others == []
+
+
+def test_importing_the_package_loads_no_gradio():
+    program = "import cxanim.ui, sys; sys.exit('gradio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+# Jobs
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def until_stopped(watch: Watch) -> None:
+    """Work that goes on until somebody stops it."""
+    wait_until(watch.should_stop)
+    raise Cancelled
+
+
+def test_a_visitor_has_one_job_at_a_time():
+    desk = Desk()
+    job = desk.start("anna", until_stopped)
+    with pytest.raises(Busy, match="Another job of yours is still running"):
+        desk.start("anna", until_stopped)
+    assert desk.stop("anna")
+    with pytest.raises(Cancelled):
+        job.result()
+    assert desk.start("anna", lambda watch: 7).result() == 7
+
+
+def test_jobs_of_others_wait_in_order_and_are_told_so():
+    desk, order = Desk(), []
+    jobs = {"anna": desk.start("anna", until_stopped)}
+    for name in ("ben", "cleo"):
+        jobs[name] = desk.start(name, lambda watch, name=name: order.append(name))
+    told = next(jobs["cleo"].updates())
+    assert told.stage == WAITING and "2 jobs before yours" in progress_card(told)
+    assert order == []
+    desk.stop("anna")
+    jobs["cleo"].result()
+    assert order == ["ben", "cleo"]
+
+
+def test_a_job_that_waits_can_be_stopped_and_leaves_the_line():
+    desk = Desk()
+    desk.start("anna", until_stopped)
+    waiting = desk.start("ben", until_stopped)
+    desk.stop("ben")
+    with pytest.raises(Cancelled):
+        waiting.result()
+    third = desk.start("cleo", lambda watch: 3)
+    assert "1 job before yours" in progress_card(next(third.updates()))
+    desk.stop("anna")
+    assert third.result() == 3
+
+
+def test_the_line_has_an_end():
+    desk = Desk(most_waiting=1)
+    desk.start("anna", until_stopped)
+    desk.start("ben", until_stopped)
+    with pytest.raises(Busy, match="2 jobs are waiting already"):
+        desk.start("cleo", until_stopped)
+    desk.stop("anna"), desk.stop("ben")
+
+
+def test_a_job_frees_its_place_though_nobody_watches_it_and_its_thread_ends():
+    desk, before = Desk(), threading.active_count()
+
+    def fail(watch: Watch) -> None:
+        raise MemoryError("boom")
+
+    job = desk.start("anna", fail)
+    wait_until(lambda: job.has_ended)
+    assert desk.start("ben", lambda watch: 1).result() == 1
+    wait_until(lambda: threading.active_count() <= before)
+
+
+def test_updates_skip_what_is_old_but_never_lose_a_picture():
+    desk, shown = Desk(), np.zeros((8, 8, 3), np.uint8)
+
+    def work(watch: Watch) -> str:
+        watch.tell("Training", 1, preview=shown)
+        for step in range(2, 50):
+            watch.tell("Training", step)
+        return "done"
+
+    job = desk.start("anna", work)
+    job.result()
+    updates = list(job.updates())
+    assert [update.done for update in updates] == [49] and updates[0].preview is shown
+
+
+# The folder
+
+
+def test_everything_temporary_lies_in_one_folder_and_a_visitor_can_be_forgotten(workspace: Workspace):
+    mine, yours = workspace.new_folder("me"), workspace.new_folder("you")
+    assert mine.is_relative_to(workspace.home) and os.environ["GRADIO_TEMP_DIR"] == str(workspace.home)
+    workspace.forget("me")
+    assert not mine.exists() and yours.exists()
+
+
+@pytest.mark.parametrize("name", ["../../etc", "/", "", "a/../../b", "x" * 500])
+def test_no_visitor_gets_out_of_the_folder(workspace: Workspace, name: str):
+    assert workspace.new_folder(name).parent.parent == workspace.home / "visitors"
+
+
+def test_what_earlier_runs_left_behind_is_deleted_and_what_is_in_use_is_not(workspace: Workspace):
+    old, new = workspace.new_folder("old"), workspace.new_folder("new")
+    uploaded = workspace.home / "0123abcd"
+    uploaded.mkdir()
+    for path in (old, old.parent, uploaded):
+        os.utime(path, (1, 1))
+    workspace.clean(older_than_s=60)
+    assert not old.exists() and not uploaded.exists() and new.exists() and workspace.examples.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="visitors"):
+        Workspace(tmp_path / "file")
+
+
+def test_names_of_results_recall_their_source():
+    assert file_name("My Photo (2) ä nod", ".mp4") == "my-photo-2-nod.mp4"
+    assert file_name("../..", ".puppet") == "result.puppet"
+
+
+# Words
+
+
+def test_an_error_of_the_world_becomes_a_sentence_with_its_next_step():
+    @in_words
+    def handler() -> None:
+        raise NoFace("No face was found in a.png.", "Use another picture.")
+
+    with pytest.raises(gr.Error, match=r"No face was found in a\.png\. Use another picture\."):
+        handler()
+
+
+def test_an_error_of_ours_is_logged_whole_and_said_calmly(caplog: pytest.LogCaptureFixture):
+    @in_words
+    def handler() -> Iterator[int]:
+        yield 1
+        raise KeyError("secret")
+
+    with pytest.raises(gr.Error, match="Something went wrong inside the program") as caught:
+        list(handler())
+    assert "secret" not in str(caught.value)
+    assert "secret" in caplog.text and "Traceback" in caplog.text
+
+
+def test_what_comes_from_outside_is_escaped():
+    card = failure_card(CxanimError("<script>alert(1)</script> is no picture.", "Try <b>another</b>."))
+    assert "<script>" not in card and "<b>" not in card
+
+
+def test_progress_is_told_in_words():
+    progress = Progress("Training", 30, 120, "steps", 10, 75, {"pixels": 0.0312, "cx_target": 0.5, "cx_source": 0.0})
+    card = progress_card(progress)
+    assert "30 of 120 steps" in card and "75 s left" in card and "width:25.0%" in card
+    assert "colours 0.031, texture 0.500" in card and "expression" not in card
+
+
+# Handlers
+
+
+def test_a_photo_and_a_preset_give_two_videos_and_a_puppet(workspace: Workspace, photo: Path):
+    updates = list(run_animation(Desk(), workspace, "anna", str(photo), "blink", QUICK))
+    video, beside, puppet, status, _ = updates[-1]
+    assert Path(video).name == "character-blink.mp4" and "Done" in status
+    assert any("Rendering" in update[3] for update in updates)
+    with open_video(video) as result, open_video(beside) as both:
+        assert result.info.width_px * 2 == both.info.width_px
+        frames, twice = list(result), list(both)
+    assert len(frames) == len(twice) == 60
+    assert np.abs(frames[15].astype(int) - frames[0]).max() > 40  # the lids have moved
+    assert Puppet.load(Path(puppet)).size_px == 128
+
+
+def test_a_motion_can_be_kept_and_used_again(workspace: Workspace, photo: Path, driver: Path):
+    motion, status = last(keep_motion(Desk(), workspace, "anna", str(driver)))
+    assert len(Motion.load(Path(motion))) == 60 and "60 frames" in status
+    chosen = chosen_motion("file", None, None, motion)
+    assert Path(last(run_animation(Desk(), workspace, "anna", str(photo), chosen, QUICK))[0]).exists()
+
+
+def test_a_puppet_is_trained_shown_and_driven_by_a_video(workspace: Workspace, photo: Path, driver: Path):
+    updates = list(run_training(Desk(), workspace, "anna", str(photo), QUICK_FIT))
+    puppet, status, _ = updates[-1]
+    assert Puppet.load(Path(puppet)).is_trained and "2 steps" in status
+    assert any("<img" in str(update[2]) for update in updates)
+    assert "2 steps" in last(show_puppet(puppet))
+    video, beside, status = last(run_drive(Desk(), workspace, "anna", puppet, driver, DriveSettings()))
+    with open_video(video) as result:
+        assert len(list(result)) == 60
+    assert Path(beside).exists() and "Done" in status
+
+
+def test_stopping_a_training_keeps_what_is_learnt(workspace: Workspace, photo: Path):
+    desk = Desk()
+    endless = FitSettings(steps=10**6, size=64, batch=1, positions=64)
+    for update in run_training(desk, workspace, "anna", str(photo), endless):
+        if "Training" in update[1] and "0 of" not in update[1]:
+            desk.stop("anna")
+    assert "The puppet is ready" in update[1]
+    assert 0 < Puppet.load(Path(update[0])).about["training"]["steps"] < 10**6
+
+
+def test_stopping_an_animation_leaves_no_video_and_lets_the_next_one_start(workspace: Workspace, photo: Path):
+    desk, long = Desk(), AnimateSettings(size=128, loops=20)
+    for update in run_animation(desk, workspace, "anna", str(photo), "idle", long):
+        if "Rendering" in update[3]:
+            desk.stop("anna")
+    assert "Stopped" in update[3]
+    assert list(workspace.home.rglob("*.mp4")) == []
+    desk.start("anna", lambda watch: None).result()
+
+
+def test_a_visitor_who_leaves_stops_the_job(workspace: Workspace, photo: Path):
+    desk = Desk()
+    updates = run_animation(desk, workspace, "anna", str(photo), "idle", AnimateSettings(size=128, loops=20))
+    next(updates)
+    desk.stop("anna")  # what the page's unload does; nobody reads the updates any more
+    workspace.forget("anna")
+    assert desk.start("ben", lambda watch: "free").result() == "free"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("video", "There is no video to follow yet"), ("file", "There is no motion file yet"), ("preset", "No motion is")],
+)
+def test_a_missing_motion_is_asked_for(kind: str, words: str):
+    with pytest.raises(CxanimError, match=words):
+        chosen_motion(kind, None, None, None)
+
+
+def bad_photos(folder: Path, good: Path) -> dict[str, tuple[Path, str]]:
+    """Files that are no usable photo, with what is said about each."""
+    data = good.read_bytes()
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    write_image(folder / "tiny.png", noise)
+    write_image(folder / "nobody.png", np.full((256, 256, 3), 120, np.uint8))
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "letter.jpg").write_text("Dear Anna")
+    (folder / "cut.png").write_bytes(data[: len(data) // 2])
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+    return {
+        "tiny.png": (folder / "tiny.png", "is only 16x16 px"),
+        "nobody.png": (folder / "nobody.png", "No face was found in nobody.png"),
+        "empty.jpg": (folder / "empty.jpg", "is empty"),
+        "letter.jpg": (folder / "letter.jpg", "is not a picture that can be read"),
+        "cut.png": (folder / "cut.png", "is damaged or cut short"),
+        "phone.heic": (folder / "phone.heic", "is a HEIC picture"),
+        "gone.png": (folder / "gone.png", "There is no file"),
+    }
+
+
+def test_bad_photos_are_refused_in_words_and_the_app_goes_on(workspace: Workspace, photo: Path, tmp_path: Path):
+    desk = Desk()
+    animate = in_words(run_animation)
+    for name, (path, words) in bad_photos(tmp_path, photo).items():
+        card = ""
+        with pytest.raises(gr.Error) as caught:
+            for update in animate(desk, workspace, "anna", str(path), "nod", QUICK):
+                card = update[3]
+        assert words in caught.value.message, name
+        assert "failed" in card and caught.value.message.count(".") >= 2, name
+    with pytest.raises(gr.Error, match="There is no photo yet"):
+        list(animate(desk, workspace, "anna", None, "nod", QUICK))
+    assert Path(last(animate(desk, workspace, "anna", str(photo), "nod", QUICK))[0]).exists()
+
+
+def test_bad_drivers_and_puppets_are_refused_in_words(workspace: Workspace, photo: Path, driver: Path, tmp_path: Path):
+    data = driver.read_bytes()
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "letter.mp4").write_text("Dear Ben")
+    (tmp_path / "cut.mp4").write_bytes(data[:200])
+    with zipfile.ZipFile(tmp_path / "odd.npz", "w") as archive:
+        archive.writestr("header.npy", b"nothing")
+    for name in ("empty.mp4", "letter.mp4", "cut.mp4", "odd.npz", "gone.mp4"):
+        with pytest.raises(gr.Error) as caught:
+            list(in_words(run_animation)(Desk(), workspace, "anna", str(photo), tmp_path / name, QUICK))
+        assert name in caught.value.message and caught.value.message.count(".") >= 2, name
+    (tmp_path / "bad.puppet").write_bytes(pickle.dumps({"weights": 1}))
+    with pytest.raises(gr.Error, match=r"bad\.puppet"):
+        list(in_words(run_drive)(Desk(), workspace, "anna", str(tmp_path / "bad.puppet"), "nod", DriveSettings()))
+    shown: list[str] = []
+    with pytest.raises(gr.Error, match=r"bad\.puppet"):
+        shown.extend(in_words(show_puppet)(str(tmp_path / "bad.puppet")))
+    assert list(show_puppet(None)) == [""]
+    with pytest.raises(gr.Error, match="There is no puppet yet"):
+        list(in_words(run_drive)(Desk(), workspace, "anna", None, "nod", DriveSettings()))
+    with pytest.raises(gr.Error, match="There is no clip or photo yet"):
+        list(in_words(run_training)(Desk(), workspace, "anna", None, QUICK_FIT))
+
+
+# A shared GPU
+
+
+def count_to(limit: int, *, watch: Watch) -> int:
+    """Work that tells how far it is, and may be stopped."""
+    for number in range(limit):
+        watch.tell("Counting", number, limit)
+        if watch.should_stop():
+            return number
+        time.sleep(0.01)
+    return limit
+
+
+def refuse(*, watch: Watch) -> None:
+    raise NoFace("No face was found.", "Use another.")
+
+
+def lent_worker(seconds: int, *rest: Any) -> Iterator[Any]:
+    """The worker as ZeroGPU would call it: all that passes is pickled."""
+    lent_worker.seconds = seconds  # type: ignore[attr-defined]
+    for message in gpu._work_in_worker(seconds, *pickle.loads(pickle.dumps(rest))):  # noqa: S301 - our own bytes
+        yield pickle.loads(pickle.dumps(message))  # noqa: S301
+
+
+@pytest.fixture
+def zero_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "IS_ZERO_GPU", True)
+    monkeypatch.setattr(gpu, "_in_worker", lent_worker)
+
+
+@pytest.mark.usefixtures("zero_gpu")
+def test_on_a_shared_gpu_progress_results_and_errors_cross_the_process():
+    told: list[Progress] = []
+    assert gpu.with_gpu(count_to, 5, watch=Watch(told.append), minutes=0.5) == 5
+    assert told[-1].stage == "Counting" and lent_worker.seconds == 60  # type: ignore[attr-defined]
+    with pytest.raises(NoFace, match=r"No face was found\. Use another\."):
+        gpu.with_gpu(refuse, watch=Watch(), minutes=30)
+    assert lent_worker.seconds == 120  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("zero_gpu")
+def test_on_a_shared_gpu_a_job_still_stops():
+    assert gpu.with_gpu(count_to, 10**6, watch=Watch(should_stop=lambda: True), minutes=1) < 10**6
+
+
+def test_elsewhere_the_call_is_a_plain_call(monkeypatch: pytest.MonkeyPatch):
+    told: list[Progress] = []
+    assert gpu.with_gpu(count_to, 3, watch=Watch(told.append), minutes=1) == 3
+    assert [progress.done for progress in told] == [0, 1, 2]
+
+
+def test_the_environment_bounds_the_training(monkeypatch: pytest.MonkeyPatch):
+    assert gpu.longest_training_min() == 60
+    monkeypatch.setenv("CXANIM_MAX_TRAIN_MINUTES", "3")
+    assert gpu.longest_training_min() == 3
+    monkeypatch.setattr(gpu, "IS_ZERO_GPU", True)
+    assert gpu.longest_training_min() == 1.5
+    assert gpu.machine_for(training=False).device == "cpu" and gpu.machine_for(training=True).device == "auto"
+    monkeypatch.setenv("CXANIM_MAX_TRAIN_MINUTES", "soon")
+    with pytest.raises(ValueError, match="CXANIM_MAX_TRAIN_MINUTES"):
+        gpu.longest_training_min()
+
+
+# Where it listens
+
+
+def test_it_listens_to_this_machine_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch):
+    for name in ("HOST", "PORT", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert Address.from_environment() == Address("127.0.0.1", 7860)
+    monkeypatch.setenv("SPACE_ID", "someone/something")
+    assert Address.from_environment() == Address("0.0.0.0", 7860)  # noqa: S104 - what a Space does
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "7000")
+    monkeypatch.setenv("HOST", "127.0.0.2")
+    assert Address.from_environment() == Address("127.0.0.2", 7000)
+    monkeypatch.setenv("PORT", "many")
+    with pytest.raises(ValueError, match="PORT"):
+        Address.from_environment()
+
+
+# The API
+
+
+def test_a_program_can_animate_a_photo(app_url: str, photo: Path, tmp_path: Path):
+    client = Client(app_url, verbose=False, download_files=str(tmp_path))
+    video, beside, puppet, status, _ = client.predict(
+        photo=handle_file(photo), preset="wink", size=128, api_name="/animate"
+    )
+    with open_video(video["video"] if isinstance(video, dict) else video) as result:
+        assert len(list(result)) > 30
+    assert "Done" in status and Puppet.load(Path(puppet)).size_px == 128
+    assert beside
+
+
+def test_a_program_is_told_in_words_what_is_wrong(app_url: str, tmp_path: Path):
+    write_image(tmp_path / "nobody.png", np.full((128, 128, 3), 120, np.uint8))
+    client = Client(app_url, verbose=False)
+    with pytest.raises(Exception, match="No face was found in nobody.png"):
+        client.predict(photo=handle_file(tmp_path / "nobody.png"), api_name="/animate")
+    (tmp_path / "letter.jpg").write_text("Dear Anna")
+    with pytest.raises(Exception, match="is not a picture that can be read"):
+        client.predict(photo=handle_file(tmp_path / "letter.jpg"), api_name="/animate")
+
+
+def test_the_api_description_is_json(app_url: str):
+    assert json.dumps(Client(app_url, verbose=False).view_api(return_format="dict"))
