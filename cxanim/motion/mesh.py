@@ -86,12 +86,14 @@ class MeshMap:
         toward_a = np.stack([edge_b[:, 1], -edge_b[:, 0]], 1) / safe[:, None]
         toward_b = np.stack([-edge_a[:, 1], edge_a[:, 0]], 1) / safe[:, None]
         away = self._identity[rows, columns] - origin[which]
-        # A node may lie a little outside the triangle that painted it: do not follow thin ones far out.
+        # A node may lie a little outside the triangle that painted it: thin ones are not followed far out, and what
+        # is left of the way goes along unchanged, so that a face which does not move moves no node.
         a = np.clip((away * toward_a[which]).sum(1), -0.25, 1.25)[:, None]
         b = np.clip((away * toward_b[which]).sum(1), -0.25, 1.25)[:, None]
         source = self._source[self._triangles]
         start = source[:, 0][which]
         found = start + a * (source[:, 1] - source[:, 0])[which] + b * (source[:, 2] - source[:, 0])[which]
+        found += away - a * edge_a[which] - b * edge_b[which]
         backward = self._identity.copy()
         backward[rows, columns] = found
         return self._identity + self._border * (backward - self._identity)
@@ -132,7 +134,7 @@ def _pixel_centres(count: int) -> np.ndarray:
 def _border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.ndarray:
     """1 inside, falling smoothly to 0 at the held edges, so that a pasted crop meets the picture round it."""
     centres = (np.arange(nodes) + 0.5) / nodes
-    rise = np.clip(centres / width, 0, 1)
+    rise = np.clip((centres - centres[0]) / width, 0, 1)
     rise = rise * rise * (3 - 2 * rise)
     left, top, right, bottom = held_edges
     across = np.minimum(rise if left else 1.0, rise[::-1] if right else 1.0) * np.ones(nodes)
