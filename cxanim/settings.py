@@ -62,8 +62,11 @@ class Settings:
 
     @classmethod
     def from_json(cls: type[S], text: str) -> S:
-        """Read what `to_json` wrote; a name that this class does not know is a ValueError."""
-        return cls.from_dict(json.loads(text))
+        """Read what `to_json` wrote; anything else, or a name that this class does not know, is a ValueError."""
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError(f"{cls.__name__}: got {text[:40]!r}, expected a JSON object")
+        return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls: type[S], values: dict[str, Any]) -> S:
