@@ -25,15 +25,20 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of everything temporary of the running app."""
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="session")
+def app_url(app_home: Path) -> Iterator[str]:
     """Address of the app, which runs as a program of its own for as long as tests want it."""
     with socket.socket() as finder:
         finder.bind(("127.0.0.1", 0))
         port = finder.getsockname()[1]
-    home = tmp_path_factory.mktemp("app")
-    place = {"CXANIM_HOME": str(home), "PORT": str(port), "HOST": "127.0.0.1"}
+    place = {"CXANIM_HOME": str(app_home), "PORT": str(port), "HOST": "127.0.0.1"}
     url = f"http://127.0.0.1:{port}/"
-    with open(home / "log", "w+") as log:
+    with open(app_home.with_suffix(".log"), "w+") as log:
         app = subprocess.Popen([sys.executable, ROOT / "app.py"], env=os.environ | place, stdout=log, stderr=log)
         try:
             for _ in range(600):

@@ -1,0 +1,202 @@
+"""The real page in a real browser: what a person does, and what they then see."""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from cxanim.images import write_image
+from cxanim.ui.character import character
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+PLAYS = "video => video.readyState >= 2 && video.duration > 0"
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = os.environ.get("CXANIM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium on this machine; install it, or name one in CXANIM_CHROMIUM")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, app_url: str) -> Iterator[Page]:
+    """The app, just opened; a script error or a request to another machine fails the test."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    strangers, errors = [], []
+    page.on("request", lambda request: strangers.append(request.url) if is_elsewhere(request.url, app_url) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(app_url)
+    expect(page.locator("#animate-run")).to_be_visible(timeout=PATIENCE_MS)
+    yield page
+    page.close()
+    assert strangers == [] and errors == []
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "face.png"
+    write_image(path, character())
+    return path
+
+
+def is_elsewhere(url: str, app_url: str) -> bool:
+    return not url.startswith((app_url, "data:", "blob:"))
+
+
+def upload(page: Page, field: str, path: Path) -> None:
+    page.locator(f"{field} input[type=file]").first.set_input_files(path)
+
+
+def choose(page: Page, label: str, value: str) -> None:
+    """Choose from the visible drop-down list with this label."""
+    page.get_by_label(label).locator("visible=true").first.click()
+    page.get_by_role("option", name=value, exact=True).locator("visible=true").first.click()
+
+
+def unfold(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("Fine-tuning")).locator("visible=true").first.click()
+
+
+def wait_for_video(page: Page, field: str) -> Locator:
+    """Wait until the video in a field can play, and move."""
+    video = page.locator(f"{field} video")
+    video.wait_for(timeout=PATIENCE_MS)
+    page.wait_for_function(PLAYS, arg=video.element_handle(), timeout=PATIENCE_MS)
+    return video
+
+
+def test_a_stranger_animates_an_example_with_two_clicks(page: Page):
+    page.locator("#animate-examples img").nth(1).click()
+    page.locator("#animate-photo img").wait_for()
+    page.locator("#animate-run").click()
+    video = wait_for_video(page, "#animate-result")
+    assert video.evaluate("video => video.duration") == pytest.approx(3.0, abs=0.1)
+    page.wait_for_function("video => video.currentTime > 0.2", arg=video.element_handle())
+    wait_for_video(page, "#animate-beside")
+    expect(page.locator("#animate-status")).to_contain_text("Done")
+    expect(page.locator("#animate-puppet")).to_be_visible()
+    expect(page.locator("#animate-run")).to_be_enabled()
+    expect(page.locator("#animate-stop")).to_be_hidden()
+
+
+def test_a_bad_file_is_refused_in_words_and_the_page_goes_on(page: Page, photo: Path, tmp_path: Path):
+    page.locator("#animate-run").click()
+    expect(page.locator(".toast-body")).to_contain_text("There is no photo yet.")
+    page.locator(".toast-close").first.click()
+    (tmp_path / "letter.jpg").write_text("Dear Anna")
+    upload(page, "#animate-photo", tmp_path / "letter.jpg")
+    expect(page.locator("#animate-run")).to_be_enabled()
+    page.locator("#animate-photo img").wait_for(state="attached")
+    page.locator("#animate-run").click()
+    expect(page.locator("#animate-status")).to_contain_text("letter.jpg is not a picture that can be read.")
+    expect(page.locator("#animate-status")).to_contain_text("Save it as JPEG or PNG and try again.")
+    expect(page.locator("#animate-run")).to_be_enabled()
+    upload(page, "#animate-photo", photo)
+    page.get_by_label("Blink").locator("visible=true").first.check(force=True)
+    page.locator("#animate-run").click()
+    wait_for_video(page, "#animate-result")
+
+
+def test_stop_really_stops(page: Page, photo: Path):
+    upload(page, "#animate-photo", photo)
+    page.locator("#animate-photo img").wait_for()
+    unfold(page)
+    page.get_by_label("number input for Loops").locator("visible=true").first.fill("20")
+    page.locator("#animate-run").click()
+    page.locator("#animate-status .bar").wait_for()
+    page.locator("#animate-stop").click()
+    expect(page.locator("#animate-status")).to_contain_text("Stopped.", timeout=10_000)
+    expect(page.locator("#animate-run")).to_be_enabled()
+    assert page.locator("#animate-result video").count() == 0
+
+
+def test_a_puppet_is_trained_watched_kept_uploaded_and_driven_by_a_video(page: Page, photo: Path, tmp_path: Path):
+    upload(page, "#animate-photo", photo)
+    page.locator("#animate-photo img").wait_for()
+    page.locator("#animate-run").click()
+    driver = tmp_path / "driver.mp4"
+    driver.write_bytes(page.request.get(wait_for_video(page, "#animate-result").get_attribute("src")).body())
+
+    page.get_by_role("tab", name="Puppet studio").click()
+    page.locator("#train-examples img").nth(1).click()
+    page.locator("#train-photo img").wait_for()
+    unfold(page)
+    page.get_by_label("Steps").locator("visible=true").first.fill("4")
+    choose(page, "Size (px)", "64")
+    page.locator("#train-run").click()
+    page.locator("#train-preview img").wait_for()
+    expect(page.locator("#train-status")).to_contain_text("4 steps", timeout=PATIENCE_MS)
+    expect(page.locator("#puppet-card")).to_contain_text("64 px, one picture, 4 steps")
+    with page.expect_download() as download:
+        page.locator("#puppet-download").click()
+    kept = tmp_path / download.value.suggested_filename
+    download.value.save_as(kept)
+    assert kept.suffix == ".puppet"
+
+    page.reload()
+    page.get_by_role("tab", name="Puppet studio").click()
+    upload(page, "#puppet-file", kept)
+    expect(page.locator("#puppet-card")).to_contain_text("4 steps")
+    page.locator("#drive-motion-kind").get_by_label("From a video").check(force=True)
+    upload(page, "#drive-driver", driver)
+    page.locator("#drive-driver video").wait_for()
+    page.locator("#drive-run").click()
+    video = wait_for_video(page, "#drive-result")
+    assert video.evaluate("video => video.duration") == pytest.approx(3.0, abs=0.1)
+
+
+def test_stopping_a_training_keeps_the_puppet(page: Page):
+    page.get_by_role("tab", name="Puppet studio").click()
+    page.locator("#train-examples img").nth(1).click()
+    page.locator("#train-photo img").wait_for()
+    unfold(page)
+    choose(page, "Size (px)", "64")
+    page.locator("#train-run").click()
+    page.locator("#train-status .terms").wait_for()
+    page.locator("#train-stop").click()
+    expect(page.locator("#train-status")).to_contain_text("The puppet is ready", timeout=PATIENCE_MS)
+    expect(page.locator("#puppet-card")).to_contain_text("steps")
+
+
+@pytest.mark.parametrize("tab", ["Animate a photo", "Puppet studio"])
+def test_the_page_fits_a_phone(page: Page, tab: str):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("tab", name=tab).click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_leaving_the_page_stops_the_job_and_deletes_what_was_made(
+    page: Page, app_url: str, app_home: Path, photo: Path
+):
+    def made() -> list[Path]:
+        return [path for path in (app_home / "visitors").rglob("*") if path.is_file()]
+
+    other = page.context.new_page()
+    other.goto(app_url)
+    upload(other, "#animate-photo", photo)
+    other.locator("#animate-photo img").wait_for()
+    before = set(made())
+    other.locator("#animate-run").click()
+    wait_for_video(other, "#animate-result")
+    mine = set(made()) - before
+    assert {path.suffix for path in mine} == {".mp4", ".puppet"}
+    other.close(run_before_unload=True)
+    deadline = time.monotonic() + 20
+    while any(path.exists() for path in mine):
+        assert time.monotonic() < deadline, "what a visitor made outlives the visit"
+        page.wait_for_timeout(100)
