@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -156,17 +157,16 @@ def test_no_damage_gets_through_as_anything_but_a_bad_file(tmp_path):
     damaged = [b"", b"PK", b"not a motion", whole[: len(whole) // 2], whole[:-20]]
     for place in range(0, len(whole), len(whole) // 60):
         damaged.append(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
-    refused = 0
+    harmless = 0
     for data in damaged:
         path.write_bytes(data)
-        try:
+        with suppress(BadPuppet):
             Motion.load(path)
-        except BadPuppet as error:
-            assert "cxanim motion extract" in error.next_step
-            refused += 1
-    assert refused > 0.9 * len(damaged)  # a time stamp may change without harm
+            harmless += 1
+    assert harmless < 0.1 * len(damaged)  # a time stamp, say
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(BadPuppet, match=r"nowhere\.npz"):
+    with pytest.raises(BadPuppet, match=r"nowhere\.npz") as caught:
         Motion.load(tmp_path / "nowhere.npz")
+    assert "cxanim motion extract" in caught.value.next_step
