@@ -157,8 +157,10 @@ def _knob(entry: Field, hint: Any) -> Knob:
     return Knob(name=entry.name, type=arms[0] if arms else hint, optional=bool(arms), default=entry.default, **facts)
 
 
-def add_flags(parser: argparse.ArgumentParser, settings_class: type[Settings], *, without: Sequence[str] = ()) -> None:
-    """Give `parser` one flag per knob; the value None means that the person did not say."""
+def add_flags(
+    parser: argparse._ActionsContainer, settings_class: type[Settings], *, without: Sequence[str] = ()
+) -> None:
+    """Give a parser, or a group of its flags, one flag per knob; the value None means that the person did not say."""
     for knob in knobs(settings_class):
         if knob.name in without:
             continue
@@ -167,7 +169,7 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type[Settings], *
             parser.add_argument(knob.flag, action=action, default=None, help=knob.help_text)
         else:
             metavar = knob.unit.upper() or knob.type.__name__.upper()
-            shown = {} if knob.choices else {"metavar": metavar}
+            shown: dict[str, Any] = {} if knob.choices else {"metavar": metavar}
             choices = knob.choices or None
             parser.add_argument(knob.flag, type=knob.type, default=None, choices=choices, help=knob.help_text, **shown)
 

@@ -76,7 +76,7 @@ class CRN(nn.Module):
         )
         self.to_picture = nn.Conv2d(widths[-1], out_channels, 1)
         nn.init.xavier_uniform_(self.to_picture.weight)
-        self.to_picture.bias = nn.Parameter(torch.zeros(out_channels))
+        nn.init.zeros_(self.to_picture.get_parameter("bias"))
 
     def forward(self, condition: torch.Tensor) -> torch.Tensor:
         """Return (B, out_channels, size, size), linear, for a condition (B, in_channels, size, size)."""

@@ -134,7 +134,8 @@ def prepare_drive(driver: str | Path, neutral: np.ndarray, settings: DriveSettin
             f"There is no motion {driver!r}: it is neither a file nor a preset.",
             f"Presets are {', '.join(PRESETS)}; anything else must be a video or a motion file.",
         )
-    video, notes = None, ()
+    video: Path | None = None
+    notes: tuple[str, ...] = ()
     if path.suffix.lower() == MOTION_SUFFIX:
         motion = Motion.load(path)
         _need_faces(motion, path)

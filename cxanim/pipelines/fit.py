@@ -192,7 +192,7 @@ def _fit(
         "seed": machine.seed,
         "curve": trainer.curve,
     }
-    network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)
+    network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
     return Trained(puppet, None, trainer.step_number, seconds, terms, data.notes), trainer.state()
 
@@ -243,7 +243,8 @@ class Trainer:
         self.data, self.settings, self.device, self._seed, self._eyes = data, settings, device, seed, eyes
         torch.manual_seed(seed)
         size = data.puppet.size_px
-        self.network = make_network(size, settings.network).to(device, memory_format=torch.channels_last)
+        network = make_network(size, settings.network).to(device)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = [weights.detach().clone() for weights in self.network.parameters()]
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.rate, betas=(0.9, 0.99))
         self.step_number = 0

@@ -82,7 +82,7 @@ def drift_px(output: np.ndarray, truth: np.ndarray, person: np.ndarray) -> float
     told = ~person & (texture > _LEAST_TEXTURE)
     if not told.any():
         return 0.0
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)
     return float(np.linalg.norm(flow, axis=2)[told].mean())
 
 

@@ -175,7 +175,7 @@ def make_network(size_px: int, shape: str) -> CRN:
     network = CRN(CONDITION_CHANNELS, OUTPUT_CHANNELS, size_px, shape)
     with torch.no_grad():
         network.to_picture.weight.mul_(0.1)
-        network.to_picture.bias[3] = math.log(0.1 / 0.9)
+        network.to_picture.get_parameter("bias")[3] = math.log(0.1 / 0.9)
     return network
 
 

@@ -33,7 +33,7 @@ class Renderer:
         if puppet.network is not None:
             self._network = puppet.network.to(self.device).eval()
             if self.device.type == "cpu":
-                self._network = self._network.to(memory_format=torch.channels_last)
+                self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3)."""

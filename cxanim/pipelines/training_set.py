@@ -86,7 +86,7 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
             pose = calm[index] if index < len(calm) else Pose()
             if pose.face is None:
                 continue
-            placed = crop.from_frame(pose, clip.width_px, clip.height_px).face
+            placed = crop.from_frame(pose, clip.width_px, clip.height_px).need_face()
             pictures.append(picture)
             faces.append(placed)
             times_s.append(number * 1e6 + index / clip.motion.fps)
