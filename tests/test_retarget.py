@@ -89,7 +89,7 @@ def test_where_and_how_large_the_driver_is_filmed_changes_nothing():
 
 def test_no_gain_at_all_freezes_the_target():
     neutral, target = driver(), somebody_else()
-    face = perform(ExpressionBasis(neutral).performance(BUSY), neutral)
+    face = perform(ExpressionBasis(neutral).performance(BUSY), neutral) * np.float32(1.2)  # nearer, too
     np.testing.assert_allclose(Retargeting(neutral, target, Gains(**STILL_GAINS)).face(face), target, atol=1e-4)
 
 

@@ -128,6 +128,16 @@ def test_large_bounds_are_written_out():
     assert next(knobs(Steps)).range_text == "1 to 10000000"
 
 
+@pytest.mark.parametrize("bounds", [dict(low=0), dict(high=9), dict(low=0, high=9)])
+def test_not_a_number_is_in_no_range(bounds):
+    @dataclass(frozen=True)
+    class Salting(Settings):
+        grams: float = setting(1.0, "how much salt", **bounds)
+
+    with pytest.raises(ValueError, match="grams: got nan"):
+        Salting(grams=float("nan"))
+
+
 def test_a_field_without_a_declaration_is_refused():
     @dataclass(frozen=True)
     class Bare(Settings):
