@@ -37,11 +37,12 @@ def page(browser: Browser, app_url: str) -> Iterator[Page]:
     """The app, just opened; a script error or a request to another machine fails the test."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     strangers, errors = [], []
     page.on("request", lambda request: strangers.append(request.url) if is_elsewhere(request.url, app_url) else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(app_url)
-    expect(page.locator("#animate-run")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#animate-run")).to_be_visible()
     yield page
     page.close()
     assert strangers == [] and errors == []
@@ -75,8 +76,8 @@ def unfold(page: Page) -> None:
 def wait_for_video(page: Page, field: str) -> Locator:
     """Wait until the video in a field can play, and move."""
     video = page.locator(f"{field} video")
-    video.wait_for(timeout=PATIENCE_MS)
-    page.wait_for_function(PLAYS, arg=video.element_handle(), timeout=PATIENCE_MS)
+    video.wait_for()
+    page.wait_for_function(PLAYS, arg=video.element_handle())
     return video
 
 
@@ -120,7 +121,7 @@ def test_stop_really_stops(page: Page, photo: Path):
     page.locator("#animate-run").click()
     page.locator("#animate-status .bar").wait_for()
     page.locator("#animate-stop").click()
-    expect(page.locator("#animate-status")).to_contain_text("Stopped.", timeout=10_000)
+    expect(page.locator("#animate-status")).to_contain_text("Stopped.")
     expect(page.locator("#animate-run")).to_be_enabled()
     assert page.locator("#animate-result video").count() == 0
 
@@ -140,7 +141,7 @@ def test_a_puppet_is_trained_watched_kept_uploaded_and_driven_by_a_video(page: P
     choose(page, "Size (px)", "64")
     page.locator("#train-run").click()
     page.locator("#train-preview img").wait_for()
-    expect(page.locator("#train-status")).to_contain_text("4 steps", timeout=PATIENCE_MS)
+    expect(page.locator("#train-status")).to_contain_text("The puppet is ready")
     expect(page.locator("#puppet-card")).to_contain_text("64 px, one picture, 4 steps")
     with page.expect_download() as download:
         page.locator("#puppet-download").click()
@@ -169,7 +170,7 @@ def test_stopping_a_training_keeps_the_puppet(page: Page):
     page.locator("#train-run").click()
     page.locator("#train-status .terms").wait_for()
     page.locator("#train-stop").click()
-    expect(page.locator("#train-status")).to_contain_text("The puppet is ready", timeout=PATIENCE_MS)
+    expect(page.locator("#train-status")).to_contain_text("The puppet is ready")
     expect(page.locator("#puppet-card")).to_contain_text("steps")
 
 
@@ -181,12 +182,12 @@ def test_the_page_fits_a_phone(page: Page, tab: str):
 
 
 def test_leaving_the_page_stops_the_job_and_deletes_what_was_made(
-    page: Page, app_url: str, app_home: Path, photo: Path
+    browser: Browser, page: Page, app_url: str, app_home: Path, photo: Path
 ):
     def made() -> list[Path]:
         return [path for path in (app_home / "visitors").rglob("*") if path.is_file()]
 
-    other = page.context.new_page()
+    other = browser.new_page()
     other.goto(app_url)
     upload(other, "#animate-photo", photo)
     other.locator("#animate-photo img").wait_for()

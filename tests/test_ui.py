@@ -40,6 +40,7 @@ from cxanim.ui.studio_tab import run_drive, run_training, show_puppet
 from cxanim.ui.workspace import Workspace, file_name
 from cxanim.video import open_video
 
+ROOT = Path(__file__).resolve().parent.parent
 QUICK = AnimateSettings(size=128)
 QUICK_FIT = FitSettings(steps=2, size=64, batch=1, positions=64)
 SETTINGS = (AnimateSettings, DriveSettings, FitSettings)
@@ -524,6 +525,15 @@ def test_it_listens_to_this_machine_unless_told_otherwise(monkeypatch: pytest.Mo
     monkeypatch.setenv("PORT", "many")
     with pytest.raises(ValueError, match="PORT"):
         Address.from_environment()
+
+
+def test_a_taken_port_is_said_in_words(app_url: str):
+    port = app_url.rstrip("/").rsplit(":", 1)[1]
+    told = subprocess.run(
+        [sys.executable, ROOT / "app.py"], env=os.environ | {"PORT": port}, capture_output=True, text=True
+    )
+    assert told.returncode != 0
+    assert told.stderr.strip().splitlines()[-1].startswith(f"Port {port} is taken by another program. Choose another")
 
 
 # The API

@@ -11,9 +11,9 @@ from cxanim.ui import animate_tab, studio_tab, style
 from cxanim.ui.examples import PHOTOGRAPH_CREDIT, make_examples
 from cxanim.ui.feedback import visitor_of
 from cxanim.ui.jobs import Desk
-from cxanim.ui.workspace import KEEP_S, Workspace
+from cxanim.ui.workspace import Workspace
 
-_CLEAN_EVERY_S = 3600
+_CLEAN_EVERY_S, _KEEP_UPLOADS_S = 3600, 6 * 3600
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> g
     workspace, desk = workspace or Workspace.from_environment(), desk or Desk()
     workspace.clean()
     examples = make_examples(workspace.examples)
-    with gr.Blocks(title="cxanim", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_S, round(KEEP_S))) as page:
+    with gr.Blocks(title="cxanim", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_S, _KEEP_UPLOADS_S)) as page:
         style.header()
         with gr.Tabs():
             with gr.Tab("Animate a photo", id="animate"):

@@ -22,7 +22,8 @@ _LOGO = """
 </svg>"""
 
 CSS = """
-.gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
+.gradio-container { max-width: 1240px !important; width: 100% !important; margin: 0 auto !important; }
+.gradio-container > main { width: 100%; }
 .masthead { display: flex; align-items: center; gap: 14px; padding: 10px 4px 2px; }
 .masthead svg, .masthead svg * { color: var(--primary-600) !important; }
 .masthead svg { flex: none; width: 56px; height: 56px; }
@@ -81,6 +82,7 @@ figcaption { color: var(--body-text-color-subdued); font-size: .85rem; margin-to
 @media (max-width: 640px) {
   .sheet { padding: 14px; }
   .masthead p { font-size: .92rem; }
+  .result .block:has(video) { height: auto !important; }
 }
 """
 
@@ -118,6 +120,9 @@ def theme() -> gr.themes.Base:
         block_border_width="1px",
         block_border_width_dark="1px",
         block_shadow="none",
+        checkbox_border_color="*neutral_400",
+        checkbox_border_color_dark="*neutral_500",
+        checkbox_border_width="1px",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cxanim.output import cannot_write
 
-KEEP_S = 6 * 3600.0  # what nobody has touched for so long is deleted
+KEEP_S = 48 * 3600.0  # what nobody has touched for so long is deleted; longer than any training
 
 
 class Workspace:
@@ -47,7 +47,8 @@ class Workspace:
         return self.home / "examples"
 
     def new_folder(self, visitor: str) -> Path:
-        """A fresh folder for one job of one visitor."""
+        """A fresh folder for one job of one visitor; what is stale goes at the same time."""
+        self.clean()
         folder = self._of(visitor) / secrets.token_hex(6)
         try:
             folder.mkdir(parents=True)
