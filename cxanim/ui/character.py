@@ -1,11 +1,14 @@
 """A character drawn by the program itself: an example that needs no network, no licence and no photograph."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+Outline = Sequence[tuple[float, float]]
+Colour = tuple[int, int, int]
 SIDE_PX = 512
 _FINE = 3  # drawn so many times larger, then averaged: smooth edges
 
@@ -114,11 +117,11 @@ def _fringe(canvas: Image.Image) -> Image.Image:
 
 def _shape(
     canvas: Image.Image,
-    outline: list[tuple[float, float]],
-    colour: tuple[int, int, int],
+    outline: Outline,
+    colour: Colour,
     share: float = 1.0,
     blur_px: float = 0.0,
-    inside: list[tuple[float, float]] | None = None,
+    inside: Outline | None = None,
 ) -> Image.Image:
     """Fill an outline; `share` of the colour, with a soft edge, and only inside another outline."""
     corners = np.array(outline) * _FINE
@@ -135,15 +138,13 @@ def _shape(
     return canvas
 
 
-def _mask(outline: list[tuple[float, float]], box: tuple[int, int, int, int]) -> np.ndarray:
+def _mask(outline: Outline, box: tuple[int, int, int, int]) -> np.ndarray:
     mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
     ImageDraw.Draw(mask).polygon([(x * _FINE - box[0], y * _FINE - box[1]) for x, y in outline], fill=255)
     return np.array(mask)
 
 
-def _line(
-    canvas: Image.Image, points: list[tuple[float, float]], width_px: float, colour: tuple[int, int, int]
-) -> Image.Image:
+def _line(canvas: Image.Image, points: Outline, width_px: float, colour: Colour) -> Image.Image:
     pen = ImageDraw.Draw(canvas)
     radius = width_px * _FINE / 2
     pen.line([(x * _FINE, y * _FINE) for x, y in points], fill=colour, width=round(2 * radius), joint="curve")
@@ -152,12 +153,12 @@ def _line(
     return canvas
 
 
-def _oval(centre: tuple[float, float], radii: tuple[float, float]) -> list[tuple[float, float]]:
+def _oval(centre: tuple[float, float], radii: tuple[float, float]) -> Outline:
     angles = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     return [(centre[0] + radii[0] * np.cos(a), centre[1] + radii[1] * np.sin(a)) for a in angles]
 
 
-def _face_outline() -> list[tuple[float, float]]:
+def _face_outline() -> Outline:
     """A rounded head that narrows to the chin."""
     angles = np.linspace(0, 2 * np.pi, 240, endpoint=False)
     down = np.clip(np.sin(angles), 0, 1)
@@ -167,7 +168,7 @@ def _face_outline() -> list[tuple[float, float]]:
     ]
 
 
-def _almond(centre: tuple[float, float], width: float, up: float, down: float) -> list[tuple[float, float]]:
+def _almond(centre: tuple[float, float], width: float, up: float, down: float) -> Outline:
     """An eye's outline: the upper lid from left to right, then the lower lid back."""
     lid = _steps()
     upper = [(centre[0] - width + 2 * width * t, centre[1] - up * np.sin(np.pi * t) ** 0.8) for t in lid]
@@ -175,11 +176,11 @@ def _almond(centre: tuple[float, float], width: float, up: float, down: float) -
     return upper + lower
 
 
-def _between(x: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> list[tuple[float, float]]:
+def _between(x: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> Outline:
     return list(zip(x, top, strict=True)) + list(zip(x[::-1], bottom[::-1], strict=True))
 
 
-def _smooth(points: list[tuple[float, float]], *, closed: bool = True) -> list[tuple[float, float]]:
+def _smooth(points: Outline, *, closed: bool = True) -> Outline:
     """A Catmull-Rom curve through points."""
     count = len(points)
     at = (lambda i: points[i % count]) if closed else (lambda i: points[min(max(i, 0), count - 1)])
@@ -196,5 +197,6 @@ def _steps() -> list[float]:
     return list(np.linspace(0, 1, 40))
 
 
-def _mix(one: tuple[int, int, int], other: tuple[int, int, int], share: float) -> tuple[int, int, int]:
-    return tuple(round(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))
+def _mix(one: Colour, other: Colour, share: float) -> Colour:
+    red, green, blue = (round(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue

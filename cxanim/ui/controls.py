@@ -86,7 +86,7 @@ def control(knob: Knob) -> Any:
             )
         return gr.Dropdown([(str(choice), choice) for choice in knob.choices], filterable=False, **facts)
     if knob.type in (int, float):
-        if None not in (knob.low, knob.high, knob.step):
+        if knob.low is not None and knob.high is not None and knob.step is not None:
             lowest = math.ceil(knob.low / knob.step - 1e-9) * knob.step  # the slider's first whole step
             return gr.Slider(lowest, knob.high, step=knob.step, **facts)
         return gr.Number(precision=0 if knob.type is int else None, minimum=knob.low, maximum=knob.high, **facts)
