@@ -102,7 +102,7 @@ def test_an_extracted_motion_moves_like_its_video(photo: Path, clip: Path, tmp_p
     from_file = animate(photo, tmp_path / "talk.npz", tmp_path / "a.mp4", AnimateSettings(size=128))
     from_video = animate(photo, clip, tmp_path / "b.mp4", AnimateSettings(size=128))
     for one, other in zip(frames_of(from_file.path), frames_of(from_video.path), strict=True):
-        assert np.abs(one.astype(int) - other).mean() < 0.5
+        assert np.abs(one.astype(int) - other).mean() < 1
 
 
 def test_gains_of_zero_leave_a_still_picture(photo: Path, tmp_path: Path) -> None:
@@ -150,7 +150,9 @@ def test_resumed_equals_uninterrupted(clip: Path, tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_puppet_and_another_one_another(clip: Path, trained: Path, tmp_path: Path) -> None:
     train([clip], tmp_path / "same.puppet", TINY)
     train([clip], tmp_path / "other.puppet", TINY, Machine(seed=1))
-    assert all(torch.equal(a, b) for a, b in zip(network_of(trained), network_of(tmp_path / "same.puppet"), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(network_of(trained), network_of(tmp_path / "same.puppet"), strict=True)
+    )
     others = zip(network_of(trained), network_of(tmp_path / "other.puppet"), strict=True)
     assert not all(torch.equal(a, b) for a, b in others)
 

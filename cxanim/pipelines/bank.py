@@ -19,21 +19,38 @@ _BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
 
 
 def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
-    """A vector whose distances say how unlike two faces of one person look, whatever their place in the frame."""
+    """A vector whose distances say how unlike two frames of one person look.
+
+    The mouth counts most, since its inside cannot be warped; lids count little, since the warp closes them well; the
+    head's place counts for hair and shoulders, which follow it only roughly.
+    """
     face, neutral = face.astype(np.float64), neutral.astype(np.float64)
-    unposed = fit_similarity(stable_points(neutral), stable_points(face)).undone(face)
-    shape = (unposed - neutral)[:, :2] / eye_distance(neutral)
-    turn = head_axes(face)[:, 2]
-    roll = head_axes(face)[1, 0]
+    unit = eye_distance(neutral)
+    motion = fit_similarity(stable_points(neutral), stable_points(face))
+    shape = (motion.undone(face) - neutral)[:, :2] / unit
+    axes = head_axes(face)
+    place = (stable_points(face) - stable_points(neutral)).mean(0)[:2] / unit
     return np.concatenate(
         [
             2.0 * shape[_MOUTH].ravel() / np.sqrt(len(_MOUTH)),
-            2.5 * shape[_EYES].ravel() / np.sqrt(len(_EYES)),
+            0.5 * shape[_EYES].ravel() / np.sqrt(len(_EYES)),
             1.0 * shape[_BROWS].ravel() / np.sqrt(len(_BROWS)),
-            0.6 * turn,
-            [0.4 * roll],
+            0.6 * axes[:, 2],
+            0.4 * axes[1:2, 0],
+            0.3 * place,
+            [0.4 * np.log(motion.scale)],
         ]
     )
+
+
+def calm_frames(faces: Sequence[np.ndarray], share: float = 0.75) -> np.ndarray:
+    """Which frames (T,) bool of a clip are among the calmer `share`: fast ones are blurred, and found less exactly."""
+    points = np.stack([face[:468, :2] for face in faces])
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=2).mean(1)
+    speed = np.zeros(len(points))
+    speed[1:] += steps
+    speed[:-1] += steps
+    return speed <= np.quantile(speed, share)
 
 
 def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int]:
@@ -56,7 +73,7 @@ class Retrieval:
         fade_frames: how long a change takes.
     """
 
-    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, loyalty: float = 0.8, fade_frames: int = 4):
+    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, loyalty: float = 0.9, fade_frames: int = 5):
         self._neutral = neutral
         self._vectors = np.stack([appearance(face, neutral) for face in faces])
         self._loyalty, self._fade_frames = loyalty, fade_frames

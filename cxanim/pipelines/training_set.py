@@ -18,7 +18,7 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.retarget import most_neutral, perform
-from cxanim.pipelines.bank import Retrieval, appearance, farthest_points
+from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points
 from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
 from cxanim.pipelines.render import Renderer
@@ -126,7 +126,11 @@ def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[P
     """The references among the frames, the neutral one first, and the background behind them."""
     neutral = most_neutral(faces)
     vectors = np.stack([appearance(face, faces[neutral]) for face in faces])
-    chosen = farthest_points(vectors, count, first=neutral)
+    calm = calm_frames(faces)
+    calm[neutral] = True
+    numbers = np.flatnonzero(calm)
+    first = int(np.searchsorted(numbers, neutral))
+    chosen = numbers[farthest_points(vectors[numbers], count, first)].tolist()
     mattes = [person_matte(truth[number]) for number in chosen]
     plate = _plate(truth[chosen], np.stack(mattes))
     references = tuple(
