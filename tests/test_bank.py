@@ -6,7 +6,7 @@ from faces import about_camera_axis, portrait_face, rotated
 
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
-from cxanim.pipelines.bank import Retrieval, appearance, farthest_points
+from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points
 
 
 def acted(**sliders: float) -> np.ndarray:
@@ -21,10 +21,22 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.linalg.norm(appearance(a, portrait_face()) - appearance(b, portrait_face())))
 
 
-def test_where_a_face_stands_and_how_large_it_is_does_not_change_how_it_looks():
+def test_the_mouth_counts_more_than_the_place_and_the_place_counts():
     face = acted(smile=0.5)
-    assert distance(face, (face * 0.7 + (0.2, 0.1, 0)).astype(np.float32)) < 1e-4
-    assert distance(face, acted(smile=0.5, jaw=0.3)) > 0.05
+    moved = (face + (0.03, 0.02, 0)).astype(np.float32)
+    assert 1e-3 < distance(face, moved) < distance(face, acted(smile=0.5, jaw=0.5)) / 2
+
+
+def test_lids_count_less_than_lips():
+    assert distance(portrait_face(), acted(blink_left=1, blink_right=1)) < distance(portrait_face(), acted(jaw=0.5))
+
+
+def test_calm_frames_leave_out_the_fast_ones():
+    still = [portrait_face()] * 6
+    jump = (portrait_face() + (0.1, 0, 0)).astype(np.float32)
+    calm = calm_frames([*still, jump, *still])
+    # The jump and its two neighbours move; of 13 frames a quarter may be left out.
+    assert calm.tolist() == [True] * 5 + [False] * 3 + [True] * 5
 
 
 @pytest.mark.parametrize("sliders", [dict(jaw=1.0), dict(blink_left=1.0), dict(brow_left=1.0), dict(smile=1.0)])

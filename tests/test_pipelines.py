@@ -17,9 +17,10 @@ from cxanim.motion.recording import Motion
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.drive import DriveSettings
 from cxanim.pipelines.evaluate import EvaluateSettings, evaluate
-from cxanim.pipelines.fit import FitSettings, Trainer, make_training_set
+from cxanim.pipelines.fit import FitSettings, make_training_set
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
+from cxanim.pipelines.trainer import Trainer
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video, open_video_writer

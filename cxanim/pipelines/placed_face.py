@@ -1,7 +1,7 @@
 """A face that a person has placed on a picture: a JSON file of named points in the picture's pixels.
 
-    {"points": {"right_eye_outer": [120, 210], "left_eye_outer": [260, 205], "nose_tip": [190, 270],
-                "mouth_right": [150, 330], "mouth_left": [232, 328], "chin": [190, 400]}}
+{"points": {"right_eye_outer": [120, 210], "left_eye_outer": [260, 205], "nose_tip": [190, 270],
+            "mouth_right": [150, 330], "mouth_left": [232, 328], "chin": [190, 400]}}
 """
 
 import json
