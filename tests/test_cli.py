@@ -335,3 +335,28 @@ def test_a_full_disk_is_said(photo: Path, folder: Path) -> None:
         assert list(place.iterdir()) == []
     finally:
         subprocess.run(["umount", str(place)], check=True)
+
+
+def test_running_out_of_memory_is_said(
+    photo: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cxanim.pipelines.trainer import Trainer
+
+    def starve(trainer: Trainer) -> dict[str, float]:
+        raise MemoryError
+
+    monkeypatch.setattr(Trainer, "step", starve)
+    line = refused(capfd, tmp_path, "train", photo, "-o", tmp_path / "a.puppet", "--size", 64, "--steps", 1)
+    assert "memory" in line
+
+
+def test_of_several_faces_the_largest_is_used_and_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    face = Image.fromarray(astronaut()).crop((120, 0, 360, 240))
+    both = Image.new("RGB", (480, 240))
+    both.paste(face, (0, 0))
+    both.paste(face.resize((200, 200)), (260, 20))
+    both.save(tmp_path / "two.png")
+    assert run("animate", tmp_path / "two.png", "--motion", "blink", "-o", tmp_path / "o.mp4", "--json", *SIZE) == 0
+    shown = capfd.readouterr()
+    assert "2 faces: the largest is used" in shown.err
+    assert json.loads(shown.out)["notes"]

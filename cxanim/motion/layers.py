@@ -119,9 +119,7 @@ class Mouth:
         bright = skin[skin.sum(1) >= np.percentile(skin.sum(1), 75)].mean(0)
         self._cavity = 0.20 * lip_colour
         self._tongue = 0.55 * lip_colour
-        grey = bright.mean()
-        # Teeth are paler than the skin in the same light, and keep some of its hue.
-        self._teeth = np.minimum(1.02 * (0.5 * grey + 0.5 * bright), 235)
+        self._teeth = _teeth_colour(picture, source, bright)
         self._source_area = _polygon_area(source[list(lm.INNER_LIPS), :2]) / eye_distance(source) ** 2
 
     def draw(self, canvas: np.ndarray, face: np.ndarray) -> None:
@@ -163,6 +161,19 @@ class Mouth:
         cv2.fillPoly(stencil, [_fixed(np.vstack([top, bottom[::-1]]))], 255, cv2.LINE_AA, _BITS)
         weight = (stencil.astype(np.float32) * (strength / 255))[..., None]
         inside += weight * (colour.astype(np.float32) - inside)
+
+
+def _teeth_colour(picture: np.ndarray, source: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """The colour of teeth in the light of the picture: as they are seen in it, else a little paler than the skin."""
+    seen = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(seen, [_fixed(source[list(lm.INNER_LIPS), :2] * picture.shape[0])], 255, shift=_BITS)
+    inside = picture[cv2.erode(seen, np.ones((3, 3), np.uint8)) > 0].astype(np.float32)
+    grey = skin.mean()
+    if len(inside) > 20:
+        bright = inside[inside.sum(1) >= np.percentile(inside.sum(1), 70)].mean(0)
+        if bright.mean() > 0.75 * grey:
+            return bright
+    return np.minimum(1.05 * (0.5 * grey + 0.5 * skin), 238)
 
 
 def _masked_window(polygon_px: np.ndarray, size: int) -> tuple[int, int, np.ndarray] | None:
