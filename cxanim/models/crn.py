@@ -48,6 +48,8 @@ PRESETS = {
     "paper": CRNShape((512, 512, 512, 512, 512, 256, 256, 256), norm="layer", align_corners=True),
 }
 
+COARSE_PX = 64
+
 
 class CRN(nn.Module):
     """Makes pictures from conditions.
@@ -57,9 +59,18 @@ class CRN(nn.Module):
         out_channels: channels of the picture.
         size_px: side of both, a power of two from 8 on.
         shape: a name of `PRESETS`, or widths of one's own.
+        coarse_channels: more channels for fields that are smooth by nature (a flow): read off the module that works
+            at `COARSE_PX`, and upsampled.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, size_px: int, shape: str | CRNShape = "live"):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        size_px: int,
+        shape: str | CRNShape = "live",
+        coarse_channels: int = 0,
+    ):
         super().__init__()
         if size_px < 8 or size_px & (size_px - 1):
             raise ValueError(f"size_px: got {size_px}, expected a power of two of at least 8")
@@ -77,9 +88,11 @@ class CRN(nn.Module):
         self.to_picture = nn.Conv2d(widths[-1], out_channels, 1)
         nn.init.xavier_uniform_(self.to_picture.weight)
         nn.init.zeros_(self.to_picture.get_parameter("bias"))
+        self.coarse_px = min(COARSE_PX, size_px)
+        self.to_coarse = nn.Conv2d(shape.width_at(self.coarse_px), coarse_channels, 1) if coarse_channels else None
 
     def forward(self, condition: torch.Tensor) -> torch.Tensor:
-        """Return (B, out_channels, size, size), linear, for a condition (B, in_channels, size, size)."""
+        """Return (B, out_channels + coarse_channels, size, size), linear, for (B, in_channels, size, size)."""
         if condition.shape[1:] != (self.in_channels, self.size_px, self.size_px):
             raise ValueError(
                 f"condition: got {tuple(condition.shape)}, "
@@ -87,10 +100,17 @@ class CRN(nn.Module):
             )
         pyramid = shrink_to(condition, self.sides)
         features = self.stages[0](pyramid[0])
-        for stage, given in zip(self.stages[1:], pyramid[1:], strict=True):
+        coarse = None
+        for side, stage, given in zip(self.sides[1:], self.stages[1:], pyramid[1:], strict=True):
             grown = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=self.shape.align_corners)
             features = stage(torch.cat([grown, given], dim=1))
-        return self.to_picture(features)
+            if side == self.coarse_px and self.to_coarse is not None:
+                coarse = self.to_coarse(features)
+        picture = self.to_picture(features)
+        if coarse is None:
+            return picture
+        smooth = F.interpolate(coarse, picture.shape[-2:], mode="bilinear", align_corners=False)
+        return torch.cat([picture, smooth], dim=1)
 
 
 class RefinementModule(nn.Module):
@@ -125,7 +145,8 @@ def multiply_adds(network: CRN) -> int:
     total = 0
     for side, stage in zip(network.sides, network.stages, strict=True):
         total += side * side * sum(layer.weight.numel() for layer in stage.modules() if isinstance(layer, nn.Conv2d))
-    return total + network.size_px**2 * network.to_picture.weight.numel()
+    total += network.size_px**2 * network.to_picture.weight.numel()
+    return total + (network.coarse_px**2 * network.to_coarse.weight.numel() if network.to_coarse is not None else 0)
 
 
 def _convolution(in_channels: int, width: int, *, bias: bool) -> nn.Conv2d:

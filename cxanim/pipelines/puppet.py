@@ -4,7 +4,6 @@ The file is safetensors with a JSON header: format number, settings, geometry, p
 reference pictures as JPEG bytes; the weights of the network as float16. Nothing in it is ever executed.
 """
 
-import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from cxanim.motion.landmarks import FACE_POINTS
 KIND, FORMAT = "puppet", 1
 SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 6  # warped reference and layout map
-OUTPUT_CHANNELS = 4  # colour and mask
+OUTPUT_CHANNELS, NUDGE_CHANNELS = 4, 2  # change of colour and mask; a smooth field that moves the warp into place
 _MOST_REFERENCES = 256
 _JPEG_QUALITY = 95
 
@@ -171,11 +170,11 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
 
 
 def make_network(size_px: int, shape: str) -> CRN:
-    """A fresh network that begins by trusting the warp: its mask is nearly closed and its colour neutral."""
-    network = CRN(CONDITION_CHANNELS, OUTPUT_CHANNELS, size_px, shape)
-    with torch.no_grad():
-        network.to_picture.weight.mul_(0.1)
-        network.to_picture.get_parameter("bias")[3] = math.log(0.1 / 0.9)
+    """A fresh network that begins by showing the warp as it is."""
+    network = CRN(CONDITION_CHANNELS, OUTPUT_CHANNELS, size_px, shape, coarse_channels=NUDGE_CHANNELS)
+    for layer in (network.to_picture, network.to_coarse):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
     return network
 
 

@@ -7,12 +7,15 @@ reference is the picture.
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp
 from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.puppet import Puppet
+
+LARGEST_NUDGE = 0.1  # of the picture
 
 
 class Renderer:
@@ -78,10 +81,24 @@ def as_condition(warped: np.ndarray, layout: np.ndarray) -> torch.Tensor:
 
 
 def refine(output: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-    """The picture (B, 3, S, S) in about [0, 1]: the network's colour where its mask is open, the warp elsewhere."""
-    colour, mask = (output[:, :3] + 1) / 2, torch.sigmoid(output[:, 3:4])
-    warped = condition[:, :3]
-    return warped + mask * (colour - warped)
+    """The picture (B, 3, S, S) in about [0, 1]: the warp, nudged into place, and changed where the mask is open.
+
+    Args:
+        output: (B, 6, S, S) what the network says: change of colour (3), mask (1), nudge (2). Zeros change nothing.
+        condition: (B, 6, S, S) what it saw; the first three channels are what the warp shows.
+
+    Convention:
+        nudge: the output pixel shows what the warp has at its own place plus the nudge, (x, y), in shares of the
+        picture; pixel centres, ``align_corners=False``.
+    """
+    change, mask = torch.tanh(output[:, :3]), torch.sigmoid(output[:, 3:4])
+    nudge = LARGEST_NUDGE * torch.tanh(output[:, 4:6])
+    size = condition.shape[-1]
+    centres = (torch.arange(size, device=output.device) + 0.5) * (2 / size) - 1
+    place = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
+    grid = (place + 2 * nudge).permute(0, 2, 3, 1)
+    warped = F.grid_sample(condition[:, :3], grid, padding_mode="border", align_corners=False)
+    return warped + mask * change
 
 
 def as_pictures(pictures: torch.Tensor) -> np.ndarray:
