@@ -75,7 +75,7 @@ def main() -> None:
         report(name, shown_with(trained.puppet, warp, layout), trained.steps)
 
 
-def shown_with(puppet, warp: bool, layout: bool) -> Show:  # noqa: ANN001
+def shown_with(puppet, warp: bool, layout: bool) -> Show:
     """The puppet with a part of its condition blacked out, as it was while it learnt."""
     renderer = Renderer(puppet)
 

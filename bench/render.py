@@ -49,7 +49,7 @@ def profile(photo: Path, size: int, folder: Path) -> list[float]:
     ready = prepare_drive("talk", puppet.neutral_face, DriveSettings(), Watch())
     times = []
 
-    def timed(work, things: list) -> list:  # noqa: ANN001
+    def timed(work, things: list) -> list:
         start_s = time.perf_counter()
         done = [work(thing) for thing in things]
         times.append((time.perf_counter() - start_s) / len(done))

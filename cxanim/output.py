@@ -50,6 +50,23 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def ensure_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before hours of work, not after them, whether `path` can be written; nothing is left there.
+
+    Raises:
+        CannotWrite: as `atomic_output`.
+    """
+
+    class Enough(Exception):
+        pass
+
+    try:
+        with atomic_output(path):
+            raise Enough
+    except Enough:
+        return
+
+
 def cannot_write(path: Path, error: OSError) -> CannotWrite:
     """Say in words why the system refused to write `path`, and what to do about it."""
     if error.errno in _DISK_FULL:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cxanim.errors import Cancelled
+from cxanim.output import ensure_writable
 from cxanim.progress import Progress
 
 _LINE_EVERY_S = 30.0
@@ -37,7 +38,13 @@ class Terminal:
         return Watch(self._show, lambda: self._stops > 0)
 
     def preview_to(self, path: Path | None) -> None:
-        """Keep the newest preview in this picture."""
+        """Keep the newest preview in this picture.
+
+        Raises:
+            CannotWrite: it could not be written.
+        """
+        if path is not None:
+            ensure_writable(path)
         self._preview = path
 
     def stop(self) -> None:

@@ -1,6 +1,6 @@
 """Makes docs/picture.png, the README's picture: a photograph and a drawing, each still and with four motions.
 
-    python examples/picture.py
+python examples/picture.py
 """
 
 import sys

@@ -15,6 +15,7 @@ from cxanim.pipelines.puppet import SIZES_PX
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
+from cxanim.video import ensure_video_writable
 
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
 _LONGEST_SIDE_PX = 1920
@@ -52,7 +53,7 @@ def animate(
         output: .mp4, .webm or .gif.
         settings: size, quality, gains and what is shown.
         machine: where to compute.
-        watch: who is told, and may stop it; nothing is left behind then.
+        watch: who is told, and may stop it; nothing is left behind then but a puppet that was to be kept.
         face: (478, 3) face in the picture's own square where a person has placed it; found if None.
         keep_puppet: where to keep the puppet that was made.
         beside: a second video to write, which shows the driver, or the still photo, on the left of the result.
@@ -62,14 +63,16 @@ def animate(
     """
     settings, machine, watch = settings or AnimateSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
+    for video in filter(None, (output, beside)):
+        ensure_video_writable(video)
     seen = observe_photo(Path(photo), face)
     puppet = photo_puppet(seen, settings.size, Path(photo).name)
+    ready = prepare_drive(motion, puppet.neutral_face, settings, watch)
     minutes = QUALITY_MINUTES[settings.quality]
     if minutes:
         puppet = fit_photo(puppet, FitSettings(minutes=minutes, size=settings.size), machine, watch)
     if keep_puppet is not None:
         puppet.save(Path(keep_puppet))
-    ready = prepare_drive(motion, puppet.neutral_face, settings, watch)
     renderer = Renderer(puppet, device, moving_background=settings.moving_background)
     scene = Scene(seen.picture, seen.crop, settings.size, alone=settings.crop)
     rendered = render_video(

@@ -19,7 +19,7 @@ from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
-from cxanim.video import open_video, open_video_writer
+from cxanim.video import ensure_video_writable, open_video, open_video_writer
 
 MOTION_SUFFIX = ".npz"
 PRESET_FPS = 30.0
@@ -111,6 +111,8 @@ def drive(
     """
     settings, machine, watch = settings or DriveSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
+    for video in filter(None, (output, beside)):
+        ensure_video_writable(video)
     ready = prepare_drive(driver, puppet.neutral_face, settings, watch)
     renderer = Renderer(puppet, device, moving_background=settings.moving_background)
     still = puppet.references[puppet.neutral].picture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cxanim.errors import CannotWrite
 from cxanim.motion.recording import Motion
+from cxanim.output import ensure_writable
 from cxanim.pipelines.clip import observe_clip
 from cxanim.pipelines.drive import MOTION_SUFFIX
 from cxanim.pipelines.watch import Watch
@@ -36,6 +37,8 @@ def extract_motion(
         raise CannotWrite(
             f"{Path(output).name}: a motion is kept in an npz file.", f"Let its name end in {MOTION_SUFFIX}."
         )
+    if output is not None:
+        ensure_writable(output)
     motion = observe_clip(video, watch, parts=settings.parts).motion
     if settings.smoothing:
         motion = replace(motion.calmed(settings.smoothing), neutral=motion.neutral)

@@ -5,7 +5,7 @@ a training set. What a step is stands in `trainer.py`.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 
 from cxanim.errors import Cancelled, CxanimError, NotEnoughMemory
 from cxanim.losses import available, feature_network
+from cxanim.output import ensure_writable
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
@@ -24,7 +25,7 @@ from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
 _PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-_TELL_EVERY_S, _PREVIEW_EVERY_S = 1.0, 4.0
+_TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def train(
         output: the .puppet file; the state for resuming lies beside it.
         settings: size, length and losses.
         machine: where to compute.
-        watch: who is told. Stopping while training keeps what is learnt; before that nothing is kept.
+        watch: who is told. Stopping while training keeps what is learnt, and a crash loses a minute at most;
+            before the first step nothing is kept.
         resume: go on from the state beside `output`, to the settings' steps, or for their minutes more.
 
     Raises:
@@ -100,12 +102,15 @@ def train(
     targets, output = [Path(target) for target in targets], Path(output)
     if output.suffix.lower() != ".puppet":
         raise CxanimError(f"{output.name}: a puppet is kept in a .puppet file.", "Let its name end in .puppet.")
+    ensure_writable(output)
     data = make_training_set(targets, settings, machine, watch)
     state = TrainingState.load(state_path(output), data.fingerprint) if resume else None
-    trained, state = _fit(data, settings, machine, watch, state)
-    trained.puppet.save(output)
-    state.save(state_path(output))
-    return replace(trained, path=output)
+
+    def keep(trained: Trained, state: TrainingState) -> None:
+        trained.puppet.save(output)
+        state.save(state_path(output))
+
+    return replace(_fit(data, settings, machine, watch, state, keep), path=output)
 
 
 def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Watch) -> Puppet:
@@ -116,7 +121,7 @@ def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Wa
 
 def fit_set(data: TrainingSet, settings: FitSettings, machine: Machine, watch: Watch) -> Trained:
     """Train a puppet on a training set in memory."""
-    return _fit(data, settings, machine, watch, None)[0]
+    return _fit(data, settings, machine, watch, None, lambda trained, state: None)
 
 
 def make_training_set(targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch) -> TrainingSet:
@@ -156,8 +161,14 @@ def chosen_features(settings: FitSettings, device: torch.device) -> str:
 
 
 def _fit(
-    data: TrainingSet, settings: FitSettings, machine: Machine, watch: Watch, state: TrainingState | None
-) -> tuple[Trained, TrainingState]:
+    data: TrainingSet,
+    settings: FitSettings,
+    machine: Machine,
+    watch: Watch,
+    state: TrainingState | None,
+    keep: Callable[[Trained, TrainingState], None],
+) -> Trained:
+    """Train, and `keep` what is learnt every minute and at the end."""
     device = machine.prepare()
     features = chosen_features(settings, device)
     is_photo = data.puppet.about.get("kind") == "photo"
@@ -165,28 +176,30 @@ def _fit(
     trainer = Trainer(data, settings, eyes, machine.seed, device)
     if state is not None:
         trainer.restore(state)
+
+    def learnt(seconds: float, terms: dict[str, float]) -> Trained:
+        training = {"settings": asdict(settings), "features": features, "seed": machine.seed}
+        training |= {"steps": trainer.step_number, "curve": trainer.curve}
+        network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        about = data.puppet.about | {"training": training}
+        puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
+        trained = Trained(puppet, None, trainer.step_number, seconds, terms, data.notes)
+        keep(trained, trainer.state())
+        return trained
+
     try:
-        seconds, terms = _run(trainer, settings, watch)
+        return _run(trainer, settings, watch, learnt)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise NotEnoughMemory(
             "The machine ran out of memory while training.", "Train at a smaller size, or with a smaller batch."
         ) from error
-    about = dict(data.puppet.about)
-    about["training"] = {
-        "settings": asdict(settings),
-        "features": features,
-        "steps": trainer.step_number,
-        "seed": machine.seed,
-        "curve": trainer.curve,
-    }
-    network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
-    return Trained(puppet, None, trainer.step_number, seconds, terms, data.notes), trainer.state()
 
 
-def _run(trainer: Trainer, settings: FitSettings, watch: Watch) -> tuple[float, dict[str, float]]:
+def _run(
+    trainer: Trainer, settings: FitSettings, watch: Watch, learnt: Callable[[float, dict[str, float]], Trained]
+) -> Trained:
     """Step until the settings or the person say stop."""
-    start_s = told_s = shown_s = time.monotonic()
+    start_s = told_s = shown_s = kept_s = time.monotonic()
     first = trainer.step_number
     terms: dict[str, float] = {}
     while True:
@@ -211,4 +224,7 @@ def _run(trainer: Trainer, settings: FitSettings, watch: Watch) -> tuple[float, 
                 raise Cancelled
             break
         terms = trainer.step()
-    return time.monotonic() - start_s, terms
+        if time.monotonic() - kept_s >= _KEEP_EVERY_S:
+            learnt(time.monotonic() - start_s, terms)
+            kept_s = time.monotonic()
+    return learnt(time.monotonic() - start_s, terms)

@@ -1,6 +1,6 @@
 """From faces to pictures: the step that video export, evaluation and the live loop share.
 
-face -> nearest references, warped -> layout map -> CRN: colour + mask -> picture. Without a network the warped
+face -> nearest references, warped -> layout map -> CRN: nudge + colour + mask -> picture. Without a network the warped
 reference is the picture.
 """
 

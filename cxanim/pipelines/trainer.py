@@ -1,8 +1,9 @@
 """The steps of a training: a small CRN learns to repair what the warp cannot know, with the Contextual loss.
 
-General idea: the network starts as the instant puppet (its mask is nearly closed) and opens the mask where its own
-colour is better. It learns on the whole frame by pixels and, through a feature network, on a window that falls mostly
-on the face. The mean of the weights over the last steps is what is kept, so that the training may stop at any step.
+General idea: the network starts as the puppet that needs no training (it changes nothing) and learns where to nudge
+the warped reference, and where to change its colour. It learns on the whole frame by pixels and, through a feature
+network, on a window that falls mostly on the face. The mean of the weights over the last steps is what is kept, so
+that the training may stop at any step.
 
 Source: R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss for Image Transformation with Non-Aligned Data",
 ECCV 2018: single-image animation and puppet control.

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from cxanim.errors import CannotWrite
-from cxanim.output import atomic_output, cannot_write
+from cxanim.output import atomic_output, cannot_write, ensure_writable
 from cxanim.video.sound import add_sound, find_sound
 
 HIGHEST_GIF_FPS = 50.0
@@ -81,10 +81,7 @@ def open_video_writer(
         raise ValueError(f"width_px, height_px: got {width_px}, {height_px}, expected at least 1")
     if not 0 < fps < math.inf or not 0 <= audio_start_s < math.inf:
         raise ValueError(f"fps, audio_start_s: got {fps}, {audio_start_s}, expected fps > 0 and audio_start_s >= 0")
-    form = _FORMATS.get(path.suffix.lower())
-    if form is None:
-        problem = f"{path.name}: videos cannot be written with the ending {path.suffix!r}."
-        raise CannotWrite(problem, f"Use one of {', '.join(_FORMATS)}.")
+    form = _format_of(path)
     with atomic_output(path) as temporary, tempfile.TemporaryFile("w+", errors="replace") as words:
         sound = None if audio_from is None or form.audio_codec is None else find_sound(audio_from, audio_start_s)
         silent = temporary if sound is None else temporary.with_name(f"{temporary.stem}-silent{temporary.suffix}")
@@ -100,6 +97,24 @@ def open_video_writer(
             writer.stop()
             if silent != temporary:
                 silent.unlink(missing_ok=True)
+
+
+def ensure_video_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before the work whether a video can be written to `path`.
+
+    Raises:
+        CannotWrite: unknown ending, missing or unwritable folder, full disk.
+    """
+    _format_of(Path(path))
+    ensure_writable(path)
+
+
+def _format_of(path: Path) -> _Format:
+    form = _FORMATS.get(path.suffix.lower())
+    if form is None:
+        problem = f"{path.name}: videos cannot be written with the ending {path.suffix!r}."
+        raise CannotWrite(problem, f"Use one of {', '.join(_FORMATS)}.")
+    return form
 
 
 class VideoWriter:
