@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", nargs="?", default="lp_d9", help="name of a clip in the test data's faces/")
     parser.add_argument("--minutes", type=float, default=3.0)
-    parser.add_argument("--frames", type=int, default=24, help="frames scored")
+    parser.add_argument("--frames", type=int, default=16, help="frames scored")
     flags = parser.parse_args()
     folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
     if not folder.is_dir():

@@ -141,10 +141,13 @@ class Knob:
 
 
 def knobs(settings_class: type[Settings]) -> Iterator[Knob]:
-    """Yield the knobs of a settings class in the order of their declaration."""
+    """Yield the knobs of a settings class in the order of their declaration, its own before the inherited ones."""
     hints = get_type_hints(settings_class)
-    for entry in fields(settings_class):
-        yield _knob(entry, hints[entry.name])
+    entries = {entry.name: entry for entry in fields(settings_class)}
+    for home in settings_class.__mro__:
+        for name in home.__dict__.get("__annotations__", {}):
+            if name in entries:
+                yield _knob(entries.pop(name), hints[name])
 
 
 def _knob(entry: Field, hint: Any) -> Knob:

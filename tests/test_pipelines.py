@@ -135,7 +135,7 @@ def test_loss_falls(clip: Path) -> None:
     trainer = Trainer(data, settings, eyes, 0, torch.device("cpu"))
     terms = [trainer.step() for _ in range(60)]
     for name in ("pixels", "perceptual"):
-        assert np.mean([row[name] for row in terms[-15:]]) < 0.7 * np.mean([row[name] for row in terms[:5]])
+        assert np.mean([row[name] for row in terms[-15:]]) < 0.85 * np.mean([row[name] for row in terms[:5]])
 
 
 def test_resumed_equals_uninterrupted(clip: Path, tmp_path: Path) -> None:
