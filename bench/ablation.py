@@ -1,6 +1,6 @@
-"""What each part is worth: the same clip, the same minutes, one thing changed at a time.
+"""What each part is worth: the same clip, the same number of steps, one thing changed at a time.
 
-    python bench/ablation.py --minutes 3 lp_d9
+    python bench/ablation.py --steps 220 lp_d9
 
 Rows: map only, warp only, warp + map; with and without CX; one reference against the bank. Scored on the last 20 % of
 the clip, which nobody learnt from.
@@ -36,7 +36,7 @@ SHOWN = ("face_vgg_dist", "face_psnr", "akd_px", "vgg_dist", "psnr", "flicker_ra
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", nargs="?", default="lp_d9", help="name of a clip in the test data's faces/")
-    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--steps", type=int, default=220)
     parser.add_argument("--frames", type=int, default=16, help="frames scored")
     flags = parser.parse_args()
     folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
@@ -44,7 +44,7 @@ def main() -> None:
         sys.exit(f"no clips at {folder}; set CXANIM_TEST_DATA")
     clip = folder / f"{flags.clip}.mp4"
     machine, watch = Machine(), Watch()
-    settings = FitSettings(minutes=flags.minutes, until=0.8)
+    settings = FitSettings(steps=flags.steps, until=0.8)
     data = make_training_set([clip], settings, machine, watch)
     single = make_training_set([clip], replace(settings, references=1), machine, watch)
     exam = Exam(data.puppet, observe_clip(clip), 0.8, flags.frames, watch)
