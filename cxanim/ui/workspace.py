@@ -1,5 +1,6 @@
 """The one folder that holds everything temporary: uploads, results, examples; a folder per visitor, all cleaned."""
 
+import getpass
 import os
 import re
 import secrets
@@ -37,9 +38,10 @@ class Workspace:
 
     @classmethod
     def from_environment(cls) -> "Workspace":
-        """The folder that `CXANIM_HOME` names, or `cxanim` in the system's folder for temporary files."""
+        """The folder that `CXANIM_HOME` names, or one of this user's own in the system's folder for temporary files."""
         named = os.environ.get("CXANIM_HOME", "").strip()
-        return cls(Path(named) if named else Path(tempfile.gettempdir()) / "cxanim")
+        # Two people of one machine share that folder, and neither may write into the other's.
+        return cls(Path(named) if named else Path(tempfile.gettempdir()) / f"cxanim-{getpass.getuser()}")
 
     @property
     def examples(self) -> Path:
