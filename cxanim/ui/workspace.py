@@ -41,7 +41,7 @@ class Workspace:
         """The folder that `CXANIM_HOME` names, or one of this user's own in the system's folder for temporary files."""
         named = os.environ.get("CXANIM_HOME", "").strip()
         # Two people of one machine share that folder, and neither may write into the other's.
-        return cls(Path(named) if named else Path(tempfile.gettempdir()) / f"cxanim-{getpass.getuser()}")
+        return cls(Path(named) if named else Path(tempfile.gettempdir()) / f"cxanim-{_user()}")
 
     @property
     def examples(self) -> Path:
@@ -72,6 +72,11 @@ class Workspace:
     def _of(self, visitor: str) -> Path:
         # The name comes from the browser.
         return self.home / "visitors" / (re.sub(r"[^A-Za-z0-9]", "", visitor)[:64] or "nobody")
+
+
+def _user() -> str:
+    # In a container the number need not belong to any name, and Windows has no number.
+    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
 
 
 def file_name(source: str, ending: str) -> str:
