@@ -172,9 +172,9 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
 def make_network(size_px: int, shape: str) -> CRN:
     """A fresh network that begins by showing the warp as it is."""
     network = CRN(CONDITION_CHANNELS, OUTPUT_CHANNELS, size_px, shape, coarse_channels=NUDGE_CHANNELS)
-    for layer in (network.to_picture, network.to_coarse):
-        torch.nn.init.zeros_(layer.weight)
-        torch.nn.init.zeros_(layer.bias)
+    for head in (network.to_picture, network.to_coarse):
+        for weights in head.parameters() if head is not None else ():
+            torch.nn.init.zeros_(weights)
     return network
 
 
