@@ -139,8 +139,13 @@ def test_a_puppet_is_trained_watched_kept_uploaded_and_driven_by_a_video(page: P
     unfold(page)
     choose(page, "Size (px)", "64")
     steps = page.get_by_label("Steps").locator("visible=true").first
-    steps.fill("4")
+    expect(steps).to_have_value("0")
+    steps.click()
+    steps.press("ControlOrMeta+a")
+    steps.press_sequentially("4", delay=50)
     steps.press("Tab")  # the page takes a number when its field is left
+    page.wait_for_timeout(1000)  # and hands it on a moment later, without a sign that could be waited for
+    expect(steps).to_have_value("4")
     page.locator("#train-run").click()
     page.locator("#train-preview img").wait_for()
     expect(page.locator("#train-status")).to_contain_text("The puppet is ready")
