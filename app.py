@@ -8,5 +8,5 @@ from cxanim.ui.app import launch
 if __name__ == "__main__":
     try:
         launch()
-    except (CxanimError, ValueError) as error:
+    except CxanimError as error:
         sys.exit(str(error))

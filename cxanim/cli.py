@@ -6,16 +6,15 @@ With --json one JSON object is the last and only thing on stdout; progress goes 
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cxanim import __version__
-from cxanim.errors import Cancelled, CxanimError, NotEnoughMemory
+from cxanim.errors import BadSetting, Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
 from cxanim.settings import add_flags, from_flags
 from cxanim.terminal import Terminal, quiet_native_libraries
 
@@ -49,23 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return terminal.fail(str(stopped), code=130)
     except CxanimError as error:
         return terminal.fail(str(error))
-    except (ValueError, TypeError) as error:
-        if os.environ.get("CXANIM_DEBUG"):
+    except Exception as error:
+        if not is_out_of_memory(error):
             raise
-        return terminal.fail(str(error))
-    except MemoryError:
-        problem = NotEnoughMemory("The machine ran out of memory.", "Use a smaller --size, or close other programs.")
-        return terminal.fail(str(problem))
+        return terminal.fail(str(NotEnoughMemory()))
     terminal.close()
     if getattr(flags, "json", False):
-        print(json.dumps(result))
+        print(json.dumps(result, allow_nan=False))
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what it did not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program."""
+        self.exit(2, f"{self.prog}: {message}. See '{self.prog} --help'.\n")
+
+
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="cxanim", description="Turn a photo or a clip into a puppet that moves.", allow_abbrev=False
-    )
+    parser = _Parser(prog="cxanim", description="Turn a photo or a clip into a puppet that moves.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"cxanim {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     typed = next((word for word in arguments if not word.startswith("-")), "")
@@ -99,13 +101,14 @@ def _add_app(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=None, help="port to listen on (default 7860)")
     parser.add_argument("--share", action="store_true", help="ask Gradio for a public link")
+    _add_machine(parser, shows_json=False)
 
 
 def _app(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.ui.app import launch
 
     terminal.release()
-    launch(flags.host, flags.port, flags.share)
+    launch(flags.host, flags.port, flags.share, _machine(flags))
     return {}
 
 
@@ -149,7 +152,12 @@ def _animate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     from cxanim.pipelines.fit import FitSettings
 
-    parser.add_argument("targets", type=Path, nargs="+", metavar="TARGET", help="clips of one target, or one photo")
+    parser.add_argument("targets", type=Path, nargs="*", metavar="TARGET", help="clips of one target, or one photo")
+    help = "train a puppet for each file in DIR, and for each folder of clips in it; -o is then a folder"
+    parser.add_argument("--targets", dest="folder", type=Path, metavar="DIR", help=help)
+    parser.add_argument("--engine", default="local", choices=("local", "ray"), help="where many targets are trained")
+    help = "trainings at a time with --targets and the engine local (default 1: each has all cores)"
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=help)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.puppet")
     parser.add_argument("--resume", action="store_true", help="go on where the training of this puppet stopped")
     parser.add_argument("--preview", type=Path, metavar="FILE.jpg", help="keep a picture here that gets better")
@@ -160,11 +168,35 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 def _train(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.fit import FitSettings, train
 
+    if bool(flags.targets) == bool(flags.folder):
+        raise BadSetting("targets: got both files and --targets, or neither.", "Give files, or --targets DIR.")
+    if flags.folder:
+        return _train_many(flags, terminal)
     terminal.preview_to(flags.preview)
     settings, machine = from_flags(FitSettings, flags), _machine(flags)
     trained = train(flags.targets, flags.output, settings, machine, terminal.watch, resume=flags.resume)
     terminal.say(*trained.notes)
     return trained.to_dict()
+
+
+def _train_many(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.pipelines.engines import make_engine
+    from cxanim.pipelines.fit import FitSettings
+    from cxanim.pipelines.many import FAILED, train_many
+
+    engine = make_engine(flags.engine, flags.workers)
+    settings, machine = from_flags(FitSettings, flags), _machine(flags)
+    outcomes = train_many(
+        flags.folder, flags.output, settings, machine, engine, terminal.show_one_of_many, terminal.is_stopping
+    )
+    failed = {name: outcome for name, outcome in outcomes.items() if outcome.status == FAILED}
+    terminal.say(*(f"{name}: {outcome.words}" for name, outcome in failed.items()))
+    if failed:
+        raise CxanimError(
+            f"{len(failed)} of {len(outcomes)} targets failed: {', '.join(failed)}.",
+            "Put right what is said above, and give the same command again: what is done is skipped.",
+        )
+    return {name: vars(outcome) for name, outcome in outcomes.items()}
 
 
 def _add_drive(parser: argparse.ArgumentParser) -> None:
@@ -205,7 +237,9 @@ def _evaluate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.puppet import Puppet
 
     settings, machine = from_flags(EvaluateSettings, flags), _machine(flags)
-    scores = evaluate(Puppet.load(flags.puppet), flags.clip, settings, machine, terminal.watch)
+    watch = terminal.watch
+    scores = evaluate(Puppet.load(flags.puppet), flags.clip, settings, machine, watch)
+    terminal.say(*watch.notes)
     if not flags.json:
         terminal.close()
         _print_scores(scores)
@@ -218,7 +252,8 @@ def _print_scores(scores: dict[str, Any]) -> None:
     print(f"{'':18}" + "".join(f"{who:>10}" for who in columns))
     for name in scores["baselines"]["warp"]:
         if name != "frames":
-            print(f"{name:18}" + "".join(f"{block[name]:>10.3f}" for block in columns.values()))
+            values = (block[name] for block in columns.values())
+            print(f"{name:18}" + "".join(f"{'-' if value is None else f'{value:.3f}':>10}" for value in values))
 
 
 def _add_motion(parser: argparse.ArgumentParser) -> None:
@@ -231,7 +266,7 @@ def _add_motion(parser: argparse.ArgumentParser) -> None:
     add_flags(extract.add_argument_group("settings"), ExtractSettings)
     _add_machine(extract)
     shown = actions.add_parser("list", help="list the motions that come with the program")
-    shown.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else")
+    _add_machine(shown)
 
 
 def _motion(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
@@ -245,8 +280,9 @@ def _motion(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.extract import ExtractSettings, extract_motion
 
     _machine(flags).prepare()
-    motion = extract_motion(flags.video, flags.output, from_flags(ExtractSettings, flags), terminal.watch)
-    return {"path": str(flags.output), "frames": len(motion), "fps": motion.fps, "neutral": motion.neutral}
+    extracted = extract_motion(flags.video, flags.output, from_flags(ExtractSettings, flags), terminal.watch)
+    terminal.say(*extracted.notes)
+    return extracted.to_dict()
 
 
 COMMANDS = {

@@ -20,6 +20,13 @@ class CxanimError(Exception):
         self.next_step = next_step
 
 
+class BadSetting(CxanimError, ValueError):
+    """A flag, a control or a variable of the environment that was set to what it cannot be."""
+
+    def __init__(self, problem: str, next_step: str = "Change it and try again."):
+        super().__init__(problem, next_step)
+
+
 class UnreadableImage(CxanimError):
     """A file that should be a picture and is not one we can read."""
 
@@ -51,6 +58,13 @@ class CannotWrite(CxanimError):
 class NotEnoughMemory(CxanimError):
     """The machine ran out of memory."""
 
+    def __init__(
+        self,
+        problem: str = "The machine ran out of memory.",
+        next_step: str = "Choose a smaller size, or close other programs.",
+    ):
+        super().__init__(problem, next_step)
+
 
 class Busy(CxanimError):
     """Another job has the machine or the file."""
@@ -61,3 +75,15 @@ class Cancelled(CxanimError):
 
     def __init__(self, problem: str = "Stopped.", next_step: str = "Nothing was kept; start again when you like."):
         super().__init__(problem, next_step)
+
+
+_OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "insufficient memory", "out of memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory could not be had.
+
+    Python and NumPy say so by the class of the error; torch, OpenCV and the system only by its words.
+    """
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or any(phrase in words for phrase in _OUT_OF_MEMORY)

@@ -7,6 +7,7 @@ Convention:
 import io
 import os
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +16,20 @@ from PIL import Image, ImageCms
 
 from cxanim.errors import CannotWrite, TooLarge, UnreadableImage
 from cxanim.limits import Limits
-from cxanim.output import atomic_output
+from cxanim.output import atomic_output, ensure_writable
 
 SMALLEST_SIDE_PX = 32
 
 # A fixed list keeps Pillow from handing a file to another program, as it does for PostScript.
 _READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
 _WRITTEN_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # several pictures in any other file are not one after another in time
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 # What Pillow's decoders raise on damaged data, besides OSError.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, RuntimeError,
+    struct.error,
+)  # fmt: skip
 _SAVE_AS = "Save it as JPEG or PNG and try again."
 
 _ORIENTATION_TAG = 0x0112
@@ -88,6 +93,21 @@ def read_image(path: str | os.PathLike[str], limits: Limits | None = None) -> Re
         raise UnreadableImage(problem, "Export or download it again.") from error
 
 
+def over_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) before a white wall, as a cut-out (alpha: (H, W) uint8) is usually looked at."""
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.round(rgb * share + 255 * (1 - share)).astype(np.uint8)
+
+
+def count_pictures(path: str | os.PathLike[str]) -> int:
+    """How many pictures a file holds by its head: 1 for a photo, more for an animation, 0 for anything else."""
+    try:
+        with Image.open(path, formats=_formats_at_hand()) as image:
+            return int(getattr(image, "n_frames", 1)) if image.format in _ANIMATED else 1
+    except (*_DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return 0
+
+
 def write_image(path: str | os.PathLike[str], rgb: np.ndarray) -> None:
     """Write a picture; its ending (.png, .jpg, .jpeg, .webp) chooses the format.
 
@@ -99,13 +119,19 @@ def write_image(path: str | os.PathLike[str], rgb: np.ndarray) -> None:
         CannotWrite: unknown ending, full disk, missing or unwritable folder.
     """
     _require_rgb(rgb)
-    path = Path(path)
-    kind = _WRITTEN_FORMATS.get(path.suffix.lower())
-    if kind is None:
-        problem = f"{path.name}: pictures cannot be written with the ending {path.suffix!r}."
-        raise CannotWrite(problem, f"Use one of {', '.join(_WRITTEN_FORMATS)}.")
+    kind = _format_of(Path(path))
     with atomic_output(path) as temporary:
         Image.fromarray(rgb).save(temporary, format=kind, quality=95)
+
+
+def ensure_picture_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before the work whether a picture can be written at `path`.
+
+    Raises:
+        CannotWrite: another ending, or a place that cannot be written.
+    """
+    _format_of(Path(path))
+    ensure_writable(path)
 
 
 def encode_jpeg(rgb: np.ndarray, quality: int = 90) -> bytes:
@@ -144,6 +170,14 @@ def decode_jpeg(data: bytes, max_pixels: int = 4096 * 4096) -> np.ndarray:
             return np.array(image.convert("RGB"))
     except (*_DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage(f"A stored picture cannot be read ({error}).", "Make the file again.") from error
+
+
+def _format_of(path: Path) -> str:
+    kind = _WRITTEN_FORMATS.get(path.suffix.lower())
+    if kind is None:
+        problem = f"{path.name}: pictures cannot be written with the ending {path.suffix!r}."
+        raise CannotWrite(problem, f"Use one of {', '.join(_WRITTEN_FORMATS)}.")
+    return kind
 
 
 def _check_bytes(path: Path, limits: Limits) -> None:

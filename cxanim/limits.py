@@ -4,6 +4,8 @@ import math
 import os
 from dataclasses import dataclass
 
+from cxanim.errors import BadSetting
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -26,7 +28,7 @@ class Limits:
         """Read the limits from the environment; what is not set keeps its default.
 
         Raises:
-            ValueError: a variable is not a positive number.
+            BadSetting: a variable is not a positive number.
         """
         return cls(
             image_mb=_positive("CXANIM_MAX_IMAGE_MB", cls.image_mb),
@@ -44,6 +46,6 @@ def _positive(variable: str, default: float) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not value > 0:
-        raise ValueError(f"{variable}: got {text!r}, expected a positive number")
+    if not 0 < value < math.inf:
+        raise BadSetting(f"{variable}: got {text!r}, expected a positive number.")
     return value

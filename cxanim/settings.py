@@ -7,8 +7,8 @@ A task's settings are a frozen dataclass that inherits `Settings`, each field ma
         minutes: float = setting(5.0, "how long to train", low=0.1, high=600, unit="min")
         features: str = setting("small", "network that the losses look through", choices=("small", "vgg19"))
 
-An unknown name, a wrong type or a value out of range is a ValueError that names the field, what came and
-what is allowed.
+An unknown name, a wrong type or a value out of range is a BadSetting, which is a ValueError; it names the field, what
+came and what is allowed.
 """
 
 import argparse
@@ -16,6 +16,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
+
+from cxanim.errors import BadSetting
 
 S = TypeVar("S", bound="Settings")
 
@@ -65,7 +67,7 @@ class Settings:
         """Read what `to_json` wrote; anything else, or a name that this class does not know, is a ValueError."""
         values = json.loads(text)
         if not isinstance(values, dict):
-            raise ValueError(f"{cls.__name__}: got {text[:40]!r}, expected a JSON object")
+            raise BadSetting(f"{cls.__name__}: got {text[:40]!r}, expected a JSON object.")
         return cls.from_dict(values)
 
     @classmethod
@@ -74,7 +76,7 @@ class Settings:
         known = {knob.name for knob in knobs(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise ValueError(f"{cls.__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")
+            raise BadSetting(f"{cls.__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}.")
         return cls(**values)
 
 
@@ -101,7 +103,7 @@ class Knob:
         return "--" + self.name.replace("_", "-")
 
     def checked(self, value: Any) -> Any:
-        """Return `value` in the field's type, or raise ValueError naming field, value and what is allowed."""
+        """Return `value` in the field's type, or raise BadSetting naming field, value and what is allowed."""
         if value is None and self.optional:
             return None
         try:
@@ -109,13 +111,13 @@ class Knob:
                 raise TypeError
             value = self.type(value)
         except (TypeError, ValueError):
-            raise ValueError(f"{self.name}: got {value!r}, expected {self.type.__name__}") from None
+            raise BadSetting(f"{self.name}: got {value!r}, expected {self.type.__name__}.") from None
         if self.choices and value not in self.choices:
-            raise ValueError(f"{self.name}: got {value!r}, expected one of {', '.join(map(str, self.choices))}")
+            raise BadSetting(f"{self.name}: got {value!r}, expected one of {', '.join(map(str, self.choices))}.")
         below = self.low is not None and not value >= self.low
         above = self.high is not None and not value <= self.high
         if below or above:
-            raise ValueError(f"{self.name}: got {value:g} {self.unit}".rstrip() + f", expected {self.range_text}")
+            raise BadSetting(f"{self.name}: got {value:g} {self.unit}".rstrip() + f", expected {self.range_text}.")
         return value
 
     @property

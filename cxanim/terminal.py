@@ -1,13 +1,13 @@
 """A person at a terminal: a progress bar, one line for what went wrong, and Ctrl-C that stops without breaking."""
 
+import math
 import os
 import sys
 import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from cxanim.errors import Cancelled
-from cxanim.output import ensure_writable
+from cxanim.errors import Cancelled, CannotWrite
 from cxanim.progress import Progress
 
 _LINE_EVERY_S = 30.0
@@ -29,6 +29,7 @@ class Terminal:
         self._training = False
         self._preview: Path | None = None
         self._last_line_s = time.monotonic()
+        self._last_shown_s: dict[str, float] = {}
 
     @property
     def watch(self) -> Any:
@@ -44,7 +45,9 @@ class Terminal:
             CannotWrite: it could not be written.
         """
         if path is not None:
-            ensure_writable(path)
+            from cxanim.images import ensure_picture_writable
+
+            ensure_picture_writable(path)
         self._preview = path
 
     def stop(self) -> None:
@@ -59,6 +62,20 @@ class Terminal:
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def is_stopping(self) -> bool:
+        """Whether the person has asked the job to stop."""
+        return self._stops > 0
+
+    def show_one_of_many(self, name: str, news: Any) -> None:
+        """Tell where one of several jobs stands (a `Progress`), or how it ended (anything with a `status`)."""
+        if not isinstance(news, Progress):
+            steps = f", {news.steps} steps" if news.steps else ""
+            self.say(f"{name}: {news.status}{steps}")
+        elif time.monotonic() - self._last_shown_s.get(name, -math.inf) > _LINE_EVERY_S:
+            self._last_shown_s[name] = time.monotonic()
+            self.say(f"{name}: {_line(news)}")
+        self._training = True
 
     def say(self, *lines: str) -> None:
         """Tell the person something."""
@@ -83,7 +100,11 @@ class Terminal:
         if progress.preview is not None and self._preview is not None:
             from cxanim.images import write_image
 
-            write_image(self._preview, progress.preview)
+            try:
+                write_image(self._preview, progress.preview)
+            except CannotWrite as error:  # the training is worth more than its preview
+                self._preview = None
+                self.say(f"{error} The training goes on without a preview.")
         if self._stream.isatty():
             self._show_bar(progress)
         elif time.monotonic() - self._last_line_s > _LINE_EVERY_S:

@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from cxanim.images import write_image
-from cxanim.ui.character import character
-
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run", "--autoplay-policy=no-user-gesture-required",
@@ -48,13 +45,6 @@ def page(browser: Browser, app_url: str) -> Iterator[Page]:
     assert strangers == [] and errors == []
 
 
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "face.png"
-    write_image(path, character())
-    return path
-
-
 def is_elsewhere(url: str, app_url: str) -> bool:
     return not url.startswith((app_url, "data:", "blob:"))
 
@@ -71,6 +61,19 @@ def choose(page: Page, label: str, value: str) -> None:
 
 def unfold(page: Page) -> None:
     page.get_by_role("button", name=re.compile("Fine-tuning")).locator("visible=true").first.click()
+
+
+def set_up_a_short_training(page: Page) -> None:
+    unfold(page)
+    choose(page, "Size (px)", "64")
+    steps = page.get_by_label("Steps").locator("visible=true").first
+    expect(steps).to_have_value("0")
+    steps.click()
+    steps.press("ControlOrMeta+a")
+    steps.press_sequentially("4", delay=50)
+    steps.press("Tab")  # the page takes a number when its field is left
+    page.wait_for_timeout(1000)  # and hands it on a moment later, without a sign that could be waited for
+    expect(steps).to_have_value("4")
 
 
 def wait_for_video(page: Page, field: str) -> Locator:
@@ -95,7 +98,7 @@ def test_a_stranger_animates_an_example_with_two_clicks(page: Page):
     expect(page.locator("#animate-stop")).to_be_hidden()
 
 
-def test_a_bad_file_is_refused_in_words_and_the_page_goes_on(page: Page, photo: Path, tmp_path: Path):
+def test_a_bad_file_is_refused_in_words_and_the_page_goes_on(page: Page, character: Path, tmp_path: Path):
     page.locator("#animate-run").click()
     expect(page.locator(".toast-body")).to_contain_text("There is no photo yet.")
     page.locator(".toast-close").first.click()
@@ -107,14 +110,14 @@ def test_a_bad_file_is_refused_in_words_and_the_page_goes_on(page: Page, photo: 
     expect(page.locator("#animate-status")).to_contain_text("letter.jpg is not a picture that can be read.")
     expect(page.locator("#animate-status")).to_contain_text("Save it as JPEG or PNG and try again.")
     expect(page.locator("#animate-run")).to_be_enabled()
-    upload(page, "#animate-photo", photo)
+    upload(page, "#animate-photo", character)
     page.get_by_label("Blink").locator("visible=true").first.check(force=True)
     page.locator("#animate-run").click()
     wait_for_video(page, "#animate-result")
 
 
-def test_stop_really_stops(page: Page, photo: Path):
-    upload(page, "#animate-photo", photo)
+def test_stop_really_stops(page: Page, character: Path):
+    upload(page, "#animate-photo", character)
     page.locator("#animate-photo img").wait_for()
     unfold(page)
     page.get_by_label("number input for Loops").locator("visible=true").first.fill("20")
@@ -126,8 +129,8 @@ def test_stop_really_stops(page: Page, photo: Path):
     assert page.locator("#animate-result video").count() == 0
 
 
-def test_a_puppet_is_trained_watched_kept_uploaded_and_driven_by_a_video(page: Page, photo: Path, tmp_path: Path):
-    upload(page, "#animate-photo", photo)
+def test_a_puppet_is_trained_watched_kept_uploaded_and_driven_by_a_video(page: Page, character: Path, tmp_path: Path):
+    upload(page, "#animate-photo", character)
     page.locator("#animate-photo img").wait_for()
     page.locator("#animate-run").click()
     driver = tmp_path / "driver.mp4"
@@ -136,16 +139,7 @@ def test_a_puppet_is_trained_watched_kept_uploaded_and_driven_by_a_video(page: P
     page.get_by_role("tab", name="Puppet studio").click()
     page.locator("#train-examples img").nth(1).click()
     page.locator("#train-photo img").wait_for()
-    unfold(page)
-    choose(page, "Size (px)", "64")
-    steps = page.get_by_label("Steps").locator("visible=true").first
-    expect(steps).to_have_value("0")
-    steps.click()
-    steps.press("ControlOrMeta+a")
-    steps.press_sequentially("4", delay=50)
-    steps.press("Tab")  # the page takes a number when its field is left
-    page.wait_for_timeout(1000)  # and hands it on a moment later, without a sign that could be waited for
-    expect(steps).to_have_value("4")
+    set_up_a_short_training(page)
     page.locator("#train-run").click()
     page.locator("#train-preview img").wait_for()
     expect(page.locator("#train-status")).to_contain_text("The puppet is ready")
@@ -166,6 +160,20 @@ def test_a_puppet_is_trained_watched_kept_uploaded_and_driven_by_a_video(page: P
     page.locator("#drive-run").click()
     video = wait_for_video(page, "#drive-result")
     assert video.evaluate("video => video.duration") == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_puppet_is_trained_from_a_clip_and_driven_by_a_ready_made_motion(page: Page, character_clip: Path):
+    page.get_by_role("tab", name="Puppet studio").click()
+    upload(page, "#train-clip", character_clip)
+    page.locator("#train-clip video").wait_for()
+    set_up_a_short_training(page)
+    page.locator("#train-run").click()
+    page.locator("#train-preview img").wait_for()
+    expect(page.locator("#train-status")).to_contain_text("The puppet is ready")
+    expect(page.locator("#puppet-card")).to_contain_text(re.compile(r"64 px, \d+ pictures, 4 steps"))
+    page.locator("#drive-run").click()
+    wait_for_video(page, "#drive-result")
+    expect(page.locator("#drive-status")).to_contain_text("Done")
 
 
 def test_stopping_a_training_keeps_the_puppet(page: Page):
@@ -189,14 +197,14 @@ def test_the_page_fits_a_phone(page: Page, tab: str):
 
 
 def test_leaving_the_page_stops_the_job_and_deletes_what_was_made(
-    browser: Browser, page: Page, app_url: str, app_home: Path, photo: Path
+    browser: Browser, page: Page, app_url: str, app_home: Path, character: Path
 ):
     def made() -> list[Path]:
-        return [path for path in (app_home / "visitors").rglob("*") if path.is_file()]
+        return [path for path in app_home.glob("run-*/visitors/**/*") if path.is_file()]
 
     other = browser.new_page()
     other.goto(app_url)
-    upload(other, "#animate-photo", photo)
+    upload(other, "#animate-photo", character)
     other.locator("#animate-photo img").wait_for()
     before = set(made())
     other.locator("#animate-run").click()

@@ -2,31 +2,17 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Make
 
 from cxanim.errors import CannotWrite, TooLarge, UnreadableVideo
 from cxanim.limits import Limits
 from cxanim.video import open_video, open_video_writer, probe_video
 from cxanim.video.probe import _frame_rate, ffmpeg_program
-
-Make = Callable[..., Path]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Run ffmpeg with some options, and return the file it made."""
-
-    def run(name: str, *options: str) -> Path:
-        command = [ffmpeg_program(), "-nostdin", "-loglevel", "error", "-y", *options, str(tmp_path / name)]
-        subprocess.run(command, check=True, capture_output=True)
-        return tmp_path / name
-
-    return run
 
 
 def picture(size: str = "64x48", rate: int = 25, seconds: float = 1.0) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ class Crop:
         height, width = frame.shape[:2]
         x0, y0, side = round(self.x_px), round(self.y_px), max(1, round(self.side_px))
         if window.shape[0] != side:
-            window = cv2.resize(window, (side, side), interpolation=cv2.INTER_LINEAR)
+            shrink = side < window.shape[0]
+            window = cv2.resize(window, (side, side), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
         pasted = frame.copy()
         top, bottom, left, right = max(0, y0), min(height, y0 + side), max(0, x0), min(width, x0 + side)
         pasted[top:bottom, left:right] = window[top - y0 : bottom - y0, left - x0 : right - x0]
@@ -64,6 +65,20 @@ class Crop:
             (whole.x_px - self.x_px) / self.side_px,
             (whole.y_px - self.y_px) / self.side_px,
         )
+
+    def to_frame(self, pose: Pose, width_px: float, height_px: float) -> Pose:
+        """Take a pose from this window's coordinates into those of the frame's own square: `from_frame` undone."""
+        whole = Crop.whole(width_px, height_px)
+        return pose.placed(
+            self.side_px / whole.side_px,
+            (self.x_px - whole.x_px) / whole.side_px,
+            (self.y_px - whole.y_px) / whole.side_px,
+        )
+
+    def held_edges(self, width_px: float, height_px: float) -> tuple[bool, bool, bool, bool]:
+        """The window's edges (left, top, right, bottom) behind which the frame goes on: nothing may move there."""
+        right, bottom = self.x_px + self.side_px, self.y_px + self.side_px
+        return self.x_px > 0, self.y_px > 0, right < width_px, bottom < height_px
 
     @classmethod
     def whole(cls, width_px: float, height_px: float) -> "Crop":

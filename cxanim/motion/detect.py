@@ -6,7 +6,7 @@ wheel, so nothing is fetched, and a face costs 4 ms.
 
 Convention:
     - frames are unmirrored (H, W, 3) uint8 RGB; poses come back in the frame's own square (`Crop.whole`).
-    - left and right are the subject's own; MediaPipe names hands as in a mirror, which is undone here.
+    - left and right are the subject's own; MediaPipe's holistic model names hands likewise.
 """
 
 import contextlib
@@ -240,11 +240,7 @@ def _window_round(box: Any, view: Crop) -> Crop:
 
 def _into_frame(faces: list[np.ndarray], window: Crop, width_px: int, height_px: int) -> list[np.ndarray]:
     """Take faces from a window's coordinates into those of the frame's own square."""
-    whole = Crop.whole(width_px, height_px)
-    scale = window.side_px / whole.side_px
-    shift = ((window.x_px - whole.x_px) / whole.side_px, (window.y_px - whole.y_px) / whole.side_px)
-    placed = (Pose(face=face).placed(scale, *shift).face for face in faces)
-    return [face for face in placed if face is not None]
+    return [window.to_frame(Pose(face=face), width_px, height_px).need_face() for face in faces]
 
 
 def _distinct(faces: list[np.ndarray]) -> list[np.ndarray]:

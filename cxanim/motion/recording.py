@@ -4,6 +4,7 @@ Differs from the common practice of pickled motion templates: the file is an npz
 switched off, and says how it was made.
 """
 
+import io
 import json
 import zipfile
 import zlib
@@ -90,8 +91,10 @@ class Motion:
         """Write the motion as an npz of plain arrays, rounded to 1/65536 of the crop so that it packs well."""
         header = json.dumps({"format": FORMAT, "fps": self.fps, "neutral": self.neutral, "about": self.about})
         arrays = {name: (np.round(track * 65536) / 65536).astype(np.float32) for name, track in self.parts.items()}
-        with atomic_output(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, header=np.frombuffer(header.encode(), np.uint8), **arrays)
+        whole = io.BytesIO()  # an archive that cannot be written to its end would complain once more when deleted
+        np.savez_compressed(whole, header=np.frombuffer(header.encode(), np.uint8), **arrays)
+        with atomic_output(path) as temporary:
+            temporary.write_bytes(whole.getbuffer())
 
     @classmethod
     def load(cls, path: Path) -> "Motion":

@@ -1,6 +1,7 @@
 """The tab "Animate a photo": a photo and a motion go in, a video of the moving face comes out."""
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import gradio as gr
 from cxanim.errors import CxanimError
 from cxanim.pipelines.animate import QUALITY_MINUTES, AnimateSettings, animate
 from cxanim.pipelines.drive import Rendered
-from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
@@ -91,31 +91,23 @@ def run_animation(
     output, beside = folder / file_name(name, ".mp4"), folder / file_name(name + " side by side", ".mp4")
     puppet = folder / file_name(Path(photo).stem, ".puppet")
     minutes = QUALITY_MINUTES[settings.quality]
-    machine = gpu.machine_for(training=minutes > 0)
 
     def work(watch: Watch) -> Rendered:
-        arguments = (Path(photo), motion, output, settings, machine, puppet, beside)
-        if minutes:
-            return gpu.with_gpu(animate_to_files, *arguments, watch=watch, minutes=minutes)
-        return animate_to_files(*arguments, watch=watch)
+        return animate(
+            Path(photo),
+            motion,
+            output,
+            settings,
+            gpu.machine_for(desk.machine, training=False),
+            watch,
+            keep_puppet=puppet,
+            beside=beside,
+            training_machine=gpu.machine_for(desk.machine, training=True),
+            where=partial(gpu.with_gpu, minutes=minutes),
+        )
 
     rendered = yield from follow(desk.start(visitor, work), 3)
     if rendered is not None:
         facts = f"{rendered.frames / rendered.fps:.1f} s at {rendered.width_px} x {rendered.height_px} px"
         done = done_card("Done", f"{facts}, rendered in {duration(rendered.seconds)}.", *rendered.notes)
         yield str(output), str(beside), str(puppet), done, ""
-
-
-def animate_to_files(
-    photo: Path,
-    motion: str | Path,
-    output: Path,
-    settings: AnimateSettings,
-    machine: Machine,
-    puppet: Path,
-    beside: Path,
-    *,
-    watch: Watch,
-) -> Rendered:
-    """`animate`, in a form that another process can be asked for."""
-    return animate(photo, motion, output, settings, machine, watch, keep_puppet=puppet, beside=beside)

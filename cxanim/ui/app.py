@@ -1,12 +1,16 @@
 """The browser app: two tabs, one desk that takes the long jobs, one folder for everything temporary."""
 
+import errno
 import os
+import socket
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import gradio as gr
 
-from cxanim.errors import Busy
+from cxanim.errors import BadSetting, Busy
 from cxanim.limits import Limits
+from cxanim.pipelines.machine import Machine
 from cxanim.ui import animate_tab, studio_tab, style
 from cxanim.ui.examples import PHOTOGRAPH_CREDIT, make_examples
 from cxanim.ui.feedback import visitor_of
@@ -33,14 +37,40 @@ class Address:
         """Read `HOST` and `PORT`, or Gradio's own variables; a Space listens to everybody.
 
         Raises:
-            ValueError: the port is not a number.
+            BadSetting: the port is not a number.
         """
         everybody = "0.0.0.0" if os.environ.get("SPACE_ID") else cls.host  # noqa: S104 - a Space is a public page
-        host = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME") or everybody
+        host = _address(os.environ.get("HOST", "")) or os.environ.get("GRADIO_SERVER_NAME") or everybody
         port = os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or str(cls.port)
-        if not port.isdecimal() or not 0 < int(port) < 65536:
-            raise ValueError(f"PORT: got {port!r}, expected a number from 1 to 65535")
+        if not port.isdecimal():
+            raise BadSetting(f"PORT: got {port!r}, expected a number.")
         return cls(host, int(port))
+
+    def ensure_free(self) -> None:
+        """Make sure that somebody can listen there.
+
+        Raises:
+            BadSetting: there is no such host or port on this machine.
+            Busy: the port is taken.
+        """
+        if not 0 < self.port < 65536:
+            raise BadSetting(f"port: got {self.port}, expected 1 to 65535.")
+        try:
+            with socket.create_server((self.host, self.port)):
+                return
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                problem = f"Port {self.port} is taken by another program, or not yours to use."
+                raise Busy(problem, f"Choose another, {max(self.port, 1023) + 1} say.") from error
+            raise BadSetting(f"host: {self.host!r} is no address of this machine.", "Use 127.0.0.1.") from error
+
+
+def _address(text: str) -> str:
+    """A host that somebody chose. Some shells and compilers export a HOST of their own, which is not an address."""
+    try:
+        return "127.0.0.1" if text == "localhost" else str(ip_address(text))
+    except ValueError:
+        return ""
 
 
 def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> gr.Blocks:
@@ -51,7 +81,6 @@ def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> g
         desk: who takes the long jobs; a new one if None.
     """
     workspace, desk = workspace or Workspace.from_environment(), desk or Desk()
-    workspace.clean()
     examples = make_examples(workspace.examples)
     with gr.Blocks(title="cxanim", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_S, _KEEP_UPLOADS_S)) as page:
         style.header()
@@ -70,23 +99,30 @@ def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> g
     return page
 
 
-def launch(host: str | None = None, port: int | None = None, share: bool = False) -> None:
+def launch(
+    host: str | None = None, port: int | None = None, share: bool = False, machine: Machine | None = None
+) -> None:
     """Open the app and serve it until it is ended.
 
     Args:
         host, port: where to listen; from the environment if None.
         share: also lend it a public address for a while, through Gradio's own service.
+        machine: where to compute.
 
     Raises:
-        Busy: the port is taken.
+        BadSetting, Busy: it cannot listen there.
     """
     address, limits = Address.from_environment(), Limits.from_environment()
-    host, port = host or address.host, port or address.port
-    page = build_app()
+    address = Address(host or address.host, address.port if port is None else port)
+    address.ensure_free()
+    desk = Desk(machine=machine)
+    desk.machine.prepare()
+    workspace = Workspace.from_environment()
+    page = build_app(workspace, desk)
     try:
         page.launch(
-            server_name=host,
-            server_port=port,
+            server_name=address.host,
+            server_port=address.port,
             share=share,
             theme=style.theme(),
             css=style.CSS,
@@ -94,7 +130,5 @@ def launch(host: str | None = None, port: int | None = None, share: bool = False
             max_file_size=f"{round(max(limits.image_mb, limits.video_mb))}mb",
             ssr_mode=False,
         )
-    except OSError as error:
-        if "port" not in str(error):
-            raise
-        raise Busy(f"Port {port} is taken by another program.", f"Choose another, {port + 1} say.") from error
+    finally:
+        workspace.close()

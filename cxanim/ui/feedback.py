@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import gradio as gr
 import numpy as np
 
-from cxanim.errors import Cancelled, CxanimError
+from cxanim.errors import Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
 from cxanim.images import encode_jpeg
 from cxanim.progress import Progress
 from cxanim.ui.jobs import WAITING, Job
@@ -143,9 +143,8 @@ def _image(rgb: np.ndarray, words: str) -> str:
 def _sentences(error: Exception) -> tuple[str, str]:
     if isinstance(error, CxanimError):
         return error.problem, error.next_step
-    if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
-        _log.warning("refused: %s", error)
-        return f"A setting does not fit: {error}.", "Change it and try again."
+    if is_out_of_memory(error):
+        return _sentences(NotEnoughMemory())
     _log.error("a job failed", exc_info=error)
     return "Something went wrong inside the program.", "Try once more; if it stays, the log says what happened."
 

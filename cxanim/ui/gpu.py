@@ -8,11 +8,11 @@ stop as a file. Rendering stays in the app's own process, on the CPU.
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cxanim.errors import CxanimError
+from cxanim.errors import BadSetting, CxanimError
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.watch import Watch
 from cxanim.progress import Progress
@@ -28,7 +28,7 @@ def longest_training_min() -> float:
     """How long a visitor may train: `CXANIM_MAX_TRAIN_MINUTES`, and never longer than a shared GPU is lent.
 
     Raises:
-        ValueError: the variable is not a positive number.
+        BadSetting: the variable is not a positive number.
     """
     text = os.environ.get("CXANIM_MAX_TRAIN_MINUTES", "").strip()
     try:
@@ -36,13 +36,13 @@ def longest_training_min() -> float:
     except ValueError:
         longest = 0.0
     if not 0 < longest < float("inf"):
-        raise ValueError(f"CXANIM_MAX_TRAIN_MINUTES: got {text!r}, expected a positive number")
+        raise BadSetting(f"CXANIM_MAX_TRAIN_MINUTES: got {text!r}, expected a positive number.")
     return min(longest, (_LONGEST_S - _OVERHEAD_S) / 60) if IS_ZERO_GPU else longest
 
 
-def machine_for(*, training: bool) -> Machine:
-    """Where to compute: on a shared GPU only what trains."""
-    return Machine(device="cpu") if IS_ZERO_GPU and not training else Machine()
+def machine_for(machine: Machine, *, training: bool) -> Machine:
+    """Where to compute: as the app was told, but on a shared GPU only what trains."""
+    return replace(machine, device="cpu") if IS_ZERO_GPU and not training else machine
 
 
 def with_gpu(work: Callable[..., T], *args: Any, watch: Watch, minutes: float) -> T:

@@ -5,17 +5,21 @@ closed browser tab cannot leave the machine taken.
 """
 
 import contextvars
+import logging
 import threading
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Generic, TypeVar
 
 from cxanim.errors import Busy, Cancelled
+from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.watch import Watch
 from cxanim.progress import Progress
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 WAITING = "Waiting"
 _MOST_WAITING = 20
 _LOOK_EVERY_S = 0.25
@@ -86,6 +90,8 @@ class Job(Generic[T]):
             self._wait_for_turn(self)
             self._result.append(self._work(Watch(self.tell, self._stop.is_set)))
         except BaseException as error:  # noqa: BLE001 - carried over to whoever waits for the result
+            _log.debug("a job ended early", exc_info=error)
+            traceback.clear_frames(error.__traceback__)  # they hold all it worked on, and this job holds the error
             self._error = error
         finally:
             self._leave()
@@ -98,9 +104,11 @@ class Desk:
     Args:
         places: jobs that may run at the same time.
         most_waiting: jobs that may wait.
+        machine: where they compute.
     """
 
-    def __init__(self, places: int = 1, most_waiting: int = _MOST_WAITING):
+    def __init__(self, places: int = 1, most_waiting: int = _MOST_WAITING, machine: Machine | None = None):
+        self.machine = machine or Machine()
         self._places, self._most_waiting = places, most_waiting
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._changed = threading.Condition()

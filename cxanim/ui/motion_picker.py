@@ -7,14 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from cxanim.errors import CxanimError
+from cxanim.errors import BadSetting, CxanimError
 from cxanim.motion.presets import PRESETS
 from cxanim.pipelines.drive import MOTION_SUFFIX
-from cxanim.pipelines.extract import extract_motion
+from cxanim.pipelines.extract import Extracted, extract_motion
 from cxanim.pipelines.watch import Watch
 from cxanim.ui.feedback import done_card, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
-from cxanim.ui.run_buttons import PRIVATE, reveal
+from cxanim.ui.run_buttons import PRIVATE, RunButtons
 from cxanim.ui.workspace import Workspace, file_name
 
 _FIRST = "smile"
@@ -58,7 +58,7 @@ def chosen_motion(kind: str, preset: str | None, video: str | None, file: str | 
                 "There is no motion file yet.", "Upload an .npz that was saved here, or pick another motion."
             )
         return Path(file)
-    raise ValueError(f"motion_kind: got {kind!r}, expected one of {', '.join(KINDS)}")
+    raise BadSetting(f"motion_kind: got {kind!r}, expected one of {', '.join(KINDS)}.")
 
 
 def name_of(motion: str | Path) -> str:
@@ -95,9 +95,8 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
             height=270,
             elem_id=f"{where}-driver",
         )
-        with gr.Row():
-            save = gr.Button("Keep this motion", size="sm", elem_id=f"{where}-keep")
-            saved = gr.DownloadButton("Download the motion", size="sm", visible=False, elem_id=f"{where}-motion-saved")
+        keep = RunButtons.build(desk, f"{where}-keep", "Keep this motion", size="sm", variant="secondary")
+        saved = gr.DownloadButton("Download the motion", size="sm", visible=False, elem_id=f"{where}-motion-saved")
         said = gr.HTML(elem_id=f"{where}-keep-status", padding=False)
     with gr.Column(visible=False, min_width=0) as files:
         file = gr.File(
@@ -108,14 +107,8 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
         )
     kind.change(_shown, kind, [presets, videos, files], **PRIVATE)
     preset.change(_caption, preset, caption, **PRIVATE)
-    save.click(
-        _keeper(desk, workspace),
-        video,
-        [saved, said],
-        show_progress="hidden",
-        concurrency_limit=None,
-        api_name="extract_motion" if where == "animate" else f"extract_motion_{where}",
-    ).then(reveal, saved, saved, **PRIVATE)
+    api_name = "extract_motion" if where == "animate" else f"extract_motion_{where}"
+    keep.start(_keeper(desk, workspace), [video], [saved, said], api_name=api_name, reveals=[saved])
     return MotionPicker(kind, preset, video, file)
 
 
@@ -124,12 +117,13 @@ def keep_motion(desk: Desk, workspace: Workspace, visitor: str, video: str | Non
     source = chosen_motion("video", None, video, None)
     output = workspace.new_folder(visitor) / file_name(name_of(source), MOTION_SUFFIX)
 
-    def work(watch: Watch) -> int:
-        return len(extract_motion(Path(source), output, watch=watch))
+    def work(watch: Watch) -> Extracted:
+        return extract_motion(Path(source), output, watch=watch)
 
-    frames = yield from follow(desk.start(visitor, work), 1, with_preview=False)
-    if frames is not None:
-        yield str(output), done_card("Motion kept", f"{frames} frames; use it later under “{KINDS['file']}”.")
+    kept = yield from follow(desk.start(visitor, work), 1, with_preview=False)
+    if kept is not None:
+        facts = f"{len(kept.motion)} frames; use it later under “{KINDS['file']}”."
+        yield str(output), done_card("Motion kept", facts, *kept.notes)
 
 
 def _keeper(desk: Desk, workspace: Workspace) -> Callable[..., Any]:

@@ -12,7 +12,12 @@ def photo_input(label: str, **options: Any) -> gr.Image:
     `cxanim.images.read_image`, it is either read or refused in words.
     """
     field = gr.Image(
-        label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], **options
+        label=label,
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "clipboard", "webcam"],
+        webcam_options=gr.WebcamOptions(mirror=False),  # left and right are the subject's own
+        **options,
     )
     field.preprocess = _path  # type: ignore[method-assign]
     return field

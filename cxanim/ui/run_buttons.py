@@ -26,11 +26,13 @@ class RunButtons:
     desk: Desk
 
     @classmethod
-    def build(cls, desk: Desk, name: str, words: str, stop_words: str = "Stop") -> "RunButtons":
+    def build(
+        cls, desk: Desk, name: str, words: str, stop_words: str = "Stop", *, size: Any = "lg", variant: Any = "primary"
+    ) -> "RunButtons":
         """Put them on the page; `name` makes their ids."""
         with gr.Row(elem_classes="actions"):
-            run = gr.Button(words, variant="primary", size="lg", elem_id=f"{name}-run")
-            stop = gr.Button(stop_words, variant="stop", size="lg", visible=False, elem_id=f"{name}-stop")
+            run = gr.Button(words, variant=variant, size=size, elem_id=f"{name}-run")
+            stop = gr.Button(stop_words, variant="stop", size=size, visible=False, elem_id=f"{name}-stop")
         return cls(run, stop, desk)
 
     def start(

@@ -1,7 +1,7 @@
 """The tab "Puppet studio": train a puppet from a clip or a photo and watch it learn, keep it, drive it."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,8 @@ import gradio as gr
 
 from cxanim.errors import CxanimError
 from cxanim.pipelines.drive import DriveSettings, Rendered, drive
-from cxanim.pipelines.fit import FitSettings, train
-from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.fit import FitSettings, Trained, train
+from cxanim.pipelines.puppet import PUPPET_SUFFIX, Puppet
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
@@ -23,7 +22,6 @@ from cxanim.ui.run_buttons import PRIVATE, RunButtons, reveal
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
 
-PUPPET_SUFFIX = ".puppet"
 _TARGETS = {"clip": "A clip", "photo": "A photo"}
 
 
@@ -122,15 +120,6 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Learnt:
-    """What a training has to tell, without the puppet itself, which lies in its file."""
-
-    steps: int
-    seconds: float
-    notes: tuple[str, ...]
-
-
 def run_training(
     desk: Desk, workspace: Workspace, visitor: str, target: str | None, settings: FitSettings
 ) -> Generator[tuple[Any, ...], None, None]:
@@ -139,22 +128,15 @@ def run_training(
         raise CxanimError("There is no clip or photo yet.", "Upload one, or take one of the examples.")
     output = workspace.new_folder(visitor) / file_name(Path(target).stem, PUPPET_SUFFIX)
 
-    def work(watch: Watch) -> Learnt:
-        machine = gpu.machine_for(training=True)
-        return gpu.with_gpu(
-            train_to_file, Path(target), output, settings, machine, watch=watch, minutes=settings.minutes
-        )
+    def work(watch: Watch) -> Trained:
+        machine, longest = gpu.machine_for(desk.machine, training=True), gpu.longest_training_min()
+        where = partial(gpu.with_gpu, minutes=min(settings.minutes, longest))
+        return train([Path(target)], output, settings, machine, watch, longest_min=longest, where=where)
 
     learnt = yield from follow(desk.start(visitor, work), 1)
     if learnt is not None:
         facts = f"{learnt.steps} steps in {duration(learnt.seconds)}. Download it, or drive it below."
         yield str(output), done_card("The puppet is ready", facts, *learnt.notes), gr.skip()
-
-
-def train_to_file(target: Path, output: Path, settings: FitSettings, machine: Machine, *, watch: Watch) -> Learnt:
-    """`train`, in a form that another process can be asked for."""
-    trained = train([target], output, settings, machine, watch)
-    return Learnt(trained.steps, trained.seconds, trained.notes)
 
 
 def show_puppet(path: str | None) -> Generator[str, None, None]:
@@ -167,7 +149,7 @@ def show_puppet(path: str | None) -> Generator[str, None, None]:
     except CxanimError as error:
         yield failure_card(error)
         raise
-    steps = puppet.about.get("training", {}).get("steps", 0)
+    steps = puppet.training.get("steps", 0)
     learnt = f"{steps} steps" if puppet.is_trained else "not trained: it moves by warping alone"
     kept = f"{len(puppet.references)} pictures" if len(puppet.references) > 1 else "one picture"
     words = f"{puppet.size_px} px, {kept}, {learnt}"
@@ -190,7 +172,7 @@ def run_drive(
     output, beside = folder / file_name(name, ".mp4"), folder / file_name(name + " side by side", ".mp4")
 
     def work(watch: Watch) -> Rendered:
-        machine = gpu.machine_for(training=False)
+        machine = gpu.machine_for(desk.machine, training=False)
         return drive(Puppet.load(Path(puppet)), motion, output, settings, machine, watch, beside=beside)
 
     rendered = yield from follow(desk.start(visitor, work), 2, with_preview=False)
