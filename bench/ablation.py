@@ -24,7 +24,7 @@ from cxanim.motion.pose import Pose  # noqa: E402
 from cxanim.pipelines import metrics  # noqa: E402
 from cxanim.pipelines.clip import observe_clip  # noqa: E402
 from cxanim.pipelines.evaluate import Exam, Show  # noqa: E402
-from cxanim.pipelines.fit import FitSettings, fit_set, make_training_set  # noqa: E402
+from cxanim.pipelines.fit import FitSettings, learn, make_training_set  # noqa: E402
 from cxanim.pipelines.machine import Machine  # noqa: E402
 from cxanim.pipelines.render import Renderer, as_condition, as_pictures, refine  # noqa: E402
 from cxanim.pipelines.training_set import TrainingSet  # noqa: E402
@@ -71,7 +71,7 @@ def main() -> None:
             warped=training.warped if warp else np.zeros_like(training.warped),
             layout=training.layout if layout else np.zeros_like(training.layout),
         )
-        trained = fit_set(seen, how, machine, watch)
+        trained = learn(seen, how, machine, watch=watch)
         report(name, shown_with(trained.puppet, warp, layout), trained.steps)
 
 

@@ -73,9 +73,10 @@ def run(clip: Path, minutes: float, frames: int) -> dict:
 
 
 def sheet(name: str, exam: Exam, shown: dict) -> None:
-    chosen = np.linspace(0, len(exam.truth) - 1, 7).astype(int)
-    rows = [np.hstack([exam.truth[index] for index in chosen])]
-    rows += [np.hstack([shown[who](exam.faces[index]) for index in chosen]) for who in ("nearest", "warp", "puppet")]
+    chosen = set(np.linspace(0, len(exam.faces) - 1, 7).astype(int).tolist())
+    frames = [frame for index, frame in enumerate(exam.frames()) if index in chosen]
+    rows = [np.hstack([picture for picture, _ in frames])]
+    rows += [np.hstack([shown[who](face) for _, face in frames]) for who in ("nearest", "warp", "puppet")]
     cv2.imwrite(str(OUT / f"{name}.png"), np.vstack(rows)[..., ::-1])
 
 

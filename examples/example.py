@@ -24,7 +24,7 @@ write_image(photo, astronaut())
 # A photo moves at once: a preset first, then the motion taken out of the video that it made.
 talk = animate(photo, "talk", folder / "talk.mp4", AnimateSettings(size=256))
 print(f"{talk.frames} frames at {talk.fps:g} fps in {talk.seconds:.1f} s")
-motion = extract_motion(talk.path, folder / "talk.npz")
+motion = extract_motion(talk.path, folder / "talk.npz").motion
 animate(photo, folder / "talk.npz", folder / "copied.gif", AnimateSettings(size=256, crop=True))
 
 # A clip becomes a puppet; a minute is enough to see it learn.

@@ -6,7 +6,7 @@ from faces import about_camera_axis, portrait_face, rotated
 
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
-from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points
+from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity
 
 
 def acted(**sliders: float) -> np.ndarray:
@@ -119,3 +119,15 @@ def test_shares_sum_to_one_when_it_changes_its_mind_in_the_middle():
         assert sum(shares.values()) == pytest.approx(1)
         assert all(0 < share <= 1 for share in shares.values())
     assert seen_three
+
+
+def test_rare_looks_are_drawn_more_often_than_their_share_and_none_is_left_out():
+    random = np.random.default_rng(0)
+    common, rare = random.normal(0, 0.1, (95, 4)), random.normal(3, 0.1, (5, 4))
+    chances = rarity(np.concatenate([common, rare]))
+    assert chances.sum() == pytest.approx(1) and chances.min() >= 0.5 / 100
+    assert 0.15 < chances[95:].sum() < 0.5
+
+
+def test_frames_that_are_all_the_same_are_drawn_alike():
+    np.testing.assert_allclose(rarity(np.zeros((7, 3))), 1 / 7)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from cxanim.models import CRN, PRESETS, CRNShape, multiply_adds
-from cxanim.models.crn import RefinementModule, shrink_to
+from cxanim.models.crn import RefinementModule, Window, shrink_to
 
 TINY = CRNShape((6, 5, 4), norm="layer")
 
@@ -144,3 +144,35 @@ def test_unknown_presets_and_norms_are_refused():
 def test_a_condition_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"expected \(B, 3, 16, 16\)"):
         network()(torch.rand(1, 3, 32, 32))
+
+
+# Windows
+
+
+@pytest.mark.parametrize("size_px", [32, 64, 128, 256])
+@pytest.mark.parametrize("window", [(0, 0, 16), (3, 5, 20), (11, 0, 21), (9, 12, 7), "the far corner", "the whole"])
+def test_a_window_is_what_the_whole_picture_has_there(size_px, window):
+    torch.manual_seed(0)
+    whole = CRN(2, 3, size_px, CRNShape((4, 4, 4, 4, 3, 3)), coarse_channels=2).double()
+    torch.nn.init.normal_(whole.to_coarse.weight)
+    condition = torch.rand(2, 2, size_px, size_px, dtype=torch.float64)
+    part = {
+        "the far corner": Window(size_px - 13, size_px - 13, 13),
+        "the whole": Window(0, 0, size_px),
+    }.get(window) or Window(*window)
+    torch.testing.assert_close(whole(condition, part), part.cut(whole(condition)))
+
+
+@pytest.mark.parametrize("shape", [CRNShape((4, 4), norm="layer"), CRNShape((4, 4), align_corners=True)])
+def test_a_window_is_exact_where_parts_depend_on_the_whole(shape):
+    torch.manual_seed(0)
+    whole = CRN(2, 3, 128, shape)
+    condition = torch.rand(1, 2, 128, 128)
+    part = Window(40, 60, 30)
+    torch.testing.assert_close(whole(condition, part), part.cut(whole(condition)))
+
+
+def test_a_window_makes_fine_modules_work_on_little_more_than_it():
+    windows = network(CRNShape((4,)), size_px=256)._windows(Window(100, 60, 120))
+    assert [window.side for window in windows[:4]] == [4, 8, 16, 32]
+    assert windows[4].side <= 30 + 12 and windows[5].side <= 60 + 10 and windows[6].side == 124

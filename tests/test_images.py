@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from cxanim.errors import CannotWrite, TooLarge, UnreadableImage
-from cxanim.images import decode_jpeg, encode_jpeg, read_image, write_image
+from cxanim.images import count_pictures, decode_jpeg, encode_jpeg, over_white, read_image, write_image
 from cxanim.limits import Limits
 
 
@@ -248,3 +248,19 @@ def test_decodes_no_jpeg_that_is_damaged_or_larger_than_allowed(rgb: np.ndarray)
             decode_jpeg(bad)
     with pytest.raises(UnreadableImage, match="64x48 px, allowed are 3000"):
         decode_jpeg(data, max_pixels=3000)
+
+
+def test_counts_the_pictures_of_a_file_by_its_content(tmp_path: Path):
+    face = Image.new("RGB", (64, 64))
+    face.save(tmp_path / "photo.mp4", format="JPEG")
+    face.save(tmp_path / "moving.png", format="GIF", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")])
+    face.save(tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")])
+    (tmp_path / "letter.jpg").write_text("Dear Anna")
+    counts = {path.name: count_pictures(path) for path in tmp_path.iterdir()}
+    assert counts == {"photo.mp4": 1, "moving.png": 2, "phone.jpg": 1, "letter.jpg": 0}
+    assert count_pictures(tmp_path / "gone.png") == 0
+
+
+def test_a_cut_out_stands_before_a_white_wall():
+    rgb, alpha = np.full((2, 2, 3), 100, np.uint8), np.array([[0, 255], [128, 255]], np.uint8)
+    assert over_white(rgb, alpha)[..., 0].tolist() == [[255, 100], [177, 100]]

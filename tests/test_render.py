@@ -5,8 +5,10 @@ import math
 import numpy as np
 import torch
 
+from cxanim.models.crn import Window
 from cxanim.pipelines.puppet import CONDITION_CHANNELS, NUDGE_CHANNELS, OUTPUT_CHANNELS, make_network
 from cxanim.pipelines.render import LARGEST_NUDGE, as_condition, as_pictures, refine
+from cxanim.pipelines.steady import Steady
 
 SIZE = 32
 
@@ -63,3 +65,33 @@ def test_colour_changes_only_where_the_mask_is_open():
     shown = refine(output, condition)
     assert torch.allclose(shown[..., :16], torch.tensor(0.5), atol=1e-5)
     assert torch.allclose(shown[..., 16:], torch.tensor(0.5 + math.tanh(0.3)), atol=1e-5)
+
+
+def test_a_window_of_the_picture_is_its_part():
+    torch.manual_seed(0)
+    condition, part = conditions(), Window(5, 9, 12)
+    output = torch.randn(2, OUTPUT_CHANNELS + NUDGE_CHANNELS, SIZE, SIZE)
+    whole = refine(output, condition)
+    torch.testing.assert_close(refine(part.cut(output), condition, part), part.cut(whole))
+
+
+def test_what_stands_still_stops_trembling_and_what_moves_is_shown_at_once():
+    random = np.random.default_rng(0)
+    scene = np.full((64, 64, 3), 100, np.uint8)
+    steady, shown = Steady(), []
+    for number in range(20):
+        frame = scene.astype(np.int16) + random.integers(-2, 3, scene.shape)
+        frame[20:40, number : number + 12] = 220
+        shown.append(steady.next(frame.clip(0, 255).astype(np.uint8)))
+        assert np.abs(shown[-1][22:38, number + 2 : number + 10].astype(int) - 220).max() <= 1
+    still = np.stack(shown)[5:, 45:].astype(float)
+    assert (
+        np.abs(np.diff(still, axis=0)).mean() < 0.5 * np.abs(np.diff(random.integers(-2, 3, (2, 999)), axis=0)).mean()
+    )
+    assert abs(still.mean() - 100) < 0.3
+
+
+def test_a_steady_stream_begins_anew_with_another_size():
+    steady = Steady()
+    steady.next(np.zeros((8, 8, 3), np.uint8))
+    assert (steady.next(np.full((16, 16, 3), 9, np.uint8)) == 9).all()

@@ -63,7 +63,7 @@ def test_flags_left_out_do_not_exist_and_fixed_values_win():
 def test_a_wrong_value_is_refused_with_name_value_and_what_is_allowed(values, message):
     with pytest.raises(ValueError) as caught:
         Cooking(**values)
-    assert str(caught.value) == message
+    assert str(caught.value) == f"{message}. Change it and try again."
 
 
 def test_the_ends_of_a_range_belong_to_it():

@@ -49,6 +49,49 @@ PRESETS = {
 }
 
 COARSE_PX = 64
+WINDOWED_FROM_PX = 64
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square part of a picture.
+
+    Attributes:
+        x, y: its top-left pixel.
+        side: its side in pixels.
+    """
+
+    x: int
+    y: int
+    side: int
+
+    def cut(self, pictures: torch.Tensor) -> torch.Tensor:
+        """This part of pictures (B, C, H, W)."""
+        return pictures[..., self.y : self.y + self.side, self.x : self.x + self.side]
+
+    def inside(self, other: "Window") -> "Window":
+        """The same part, as counted from another that holds it."""
+        return Window(self.x - other.x, self.y - other.y, self.side)
+
+    def with_margin(self, margin: int, side_px: int) -> "Window":
+        """The part grown by a margin, pushed back into a picture of `side_px`."""
+        side = min(side_px, self.side + 2 * margin)
+        return Window(min(max(0, self.x - margin), side_px - side), min(max(0, self.y - margin), side_px - side), side)
+
+    @property
+    def halved(self) -> "Window":
+        """The smallest part that holds this one in a picture of half the size."""
+        x, y = self.x // 2, self.y // 2
+        return Window(x, y, max(-(-(self.x + self.side) // 2) - x, -(-(self.y + self.side) // 2) - y))
+
+    @property
+    def doubled(self) -> "Window":
+        """This part in a picture of twice the size."""
+        return self.grown(2)
+
+    def grown(self, factor: int) -> "Window":
+        """This part in a picture so many times the size."""
+        return Window(self.x * factor, self.y * factor, self.side * factor)
 
 
 class CRN(nn.Module):
@@ -91,26 +134,55 @@ class CRN(nn.Module):
         self.coarse_px = min(COARSE_PX, size_px)
         self.to_coarse = nn.Conv2d(shape.width_at(self.coarse_px), coarse_channels, 1) if coarse_channels else None
 
-    def forward(self, condition: torch.Tensor) -> torch.Tensor:
-        """Return (B, out_channels + coarse_channels, size, size), linear, for (B, in_channels, size, size)."""
+    def forward(self, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
+        """Return (B, out_channels + coarse_channels, size, size), linear, for (B, in_channels, size, size).
+
+        Args:
+            condition: what the network sees, always whole.
+            window: give only this part of the picture, (B, ..., side, side): the same numbers as when the whole is
+                cut, but modules finer than `WINDOWED_FROM_PX` work on little more than the part.
+        """
         if condition.shape[1:] != (self.in_channels, self.size_px, self.size_px):
             raise ValueError(
                 f"condition: got {tuple(condition.shape)}, "
                 f"expected (B, {self.in_channels}, {self.size_px}, {self.size_px})"
             )
+        if window is not None and (self.shape.norm != "none" or self.shape.align_corners):
+            return window.cut(self(condition))  # what a module makes of a part depends on the whole
+        windows = self._windows(window)
         pyramid = shrink_to(condition, self.sides)
         features = self.stages[0](pyramid[0])
         coarse = None
-        for side, stage, given in zip(self.sides[1:], self.stages[1:], pyramid[1:], strict=True):
+        for number, (side, stage) in enumerate(zip(self.sides[1:], self.stages[1:], strict=True), start=1):
             grown = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=self.shape.align_corners)
-            features = stage(torch.cat([grown, given], dim=1))
+            grown = windows[number].inside(windows[number - 1].doubled).cut(grown)
+            features = stage(torch.cat([grown, windows[number].cut(pyramid[number])], dim=1))
             if side == self.coarse_px and self.to_coarse is not None:
                 coarse = self.to_coarse(features)
-        picture = self.to_picture(features)
+        picture = (window or windows[-1]).inside(windows[-1]).cut(self.to_picture(features))
         if coarse is None:
             return picture
-        smooth = F.interpolate(coarse, picture.shape[-2:], mode="bilinear", align_corners=False)
-        return torch.cat([picture, smooth], dim=1)
+        growth = self.size_px // self.coarse_px
+        smooth = F.interpolate(coarse, scale_factor=float(growth), mode="bilinear", align_corners=False)
+        seen = windows[self.sides.index(self.coarse_px)].grown(growth)
+        return torch.cat([picture, (window or seen).inside(seen).cut(smooth)], dim=1)
+
+    def _windows(self, window: Window | None) -> list[Window]:
+        """What each module must work on so that the finest one knows `window` exactly."""
+        whole = [Window(0, 0, side) for side in self.sides]
+        if window is None:
+            return whole
+        windows: list[Window] = []
+        needed = window
+        for all_of_it in reversed(whole):
+            if all_of_it.side < WINDOWED_FROM_PX:
+                windows.insert(0, all_of_it)
+                continue
+            # Its two convolutions look 2 pixels beyond; what is above them looks half a pixel beyond that.
+            needed = needed.with_margin(2, all_of_it.side)
+            windows.insert(0, needed)
+            needed = needed.with_margin(1, all_of_it.side).halved
+        return windows
 
 
 class RefinementModule(nn.Module):

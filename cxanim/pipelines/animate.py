@@ -8,10 +8,10 @@ import numpy as np
 
 from cxanim.motion.crop import Crop
 from cxanim.pipelines.drive import DriveSettings, Rendered, prepare_drive, render_video
-from cxanim.pipelines.fit import FitSettings, fit_photo
+from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.puppet import SIZES_PX
+from cxanim.pipelines.puppet import SIZES_PX, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
@@ -44,6 +44,8 @@ def animate(
     face: np.ndarray | None = None,
     keep_puppet: Path | None = None,
     beside: Path | None = None,
+    training_machine: Machine | None = None,
+    where: Call = here,
 ) -> Rendered:
     """Make a video in which the face of a photo moves.
 
@@ -57,6 +59,7 @@ def animate(
         face: (478, 3) face in the picture's own square where a person has placed it; found if None.
         keep_puppet: where to keep the puppet that was made.
         beside: a second video to write, which shows the driver, or the still photo, on the left of the result.
+        training_machine, where: where to train, where that is somewhere else (see `fit.train`).
 
     Raises:
         UnreadableImage, NoFace, UnreadableVideo, TooLarge, BadPuppet, CannotWrite, Cancelled.
@@ -65,12 +68,15 @@ def animate(
     device = machine.prepare()
     for video in filter(None, (output, beside)):
         ensure_video_writable(video)
+    if keep_puppet is not None:
+        ensure_puppet_writable(keep_puppet)
     seen = observe_photo(Path(photo), face)
     puppet = photo_puppet(seen, settings.size, Path(photo).name)
     ready = prepare_drive(motion, puppet.neutral_face, settings, watch)
     minutes = QUALITY_MINUTES[settings.quality]
     if minutes:
-        puppet = fit_photo(puppet, FitSettings(minutes=minutes, size=settings.size), machine, watch)
+        how = FitSettings(minutes=minutes, size=settings.size)
+        puppet = fit_photo(puppet, how, training_machine or machine, watch, where)
     if keep_puppet is not None:
         puppet.save(Path(keep_puppet))
     renderer = Renderer(puppet, device, moving_background=settings.moving_background)

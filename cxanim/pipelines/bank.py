@@ -53,6 +53,19 @@ def calm_frames(faces: Sequence[np.ndarray], share: float = 0.75) -> np.ndarray:
     return speed <= np.quantile(speed, share)
 
 
+def rarity(vectors: np.ndarray, share: float = 0.5) -> np.ndarray:
+    """How often each of the rows (T, D) is to be seen, summing to 1, so that rare looks are learnt as common ones are.
+
+    A row's weight is one over how many others look like it, by a Gaussian whose width is the median distance to the
+    tenth nearest; `share` of the chances goes by that weight, the rest is even.
+    """
+    squared = (vectors**2).sum(1)
+    distances = np.sqrt(np.maximum(squared[:, None] + squared - 2 * vectors @ vectors.T, 0))
+    width = max(float(np.median(np.sort(distances, axis=1)[:, min(10, len(vectors) - 1)])), 1e-6)
+    weight = 1 / np.exp(-0.5 * (distances / width) ** 2).sum(1)
+    return share * weight / weight.sum() + (1 - share) / len(vectors)
+
+
 def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int]:
     """Choose `count` rows of `vectors` (N, D) that lie far from one another, beginning with row `first`."""
     chosen = [first]
@@ -61,6 +74,9 @@ def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[chosen[-1]], axis=1))
     return chosen
+
+
+_LEAST_SHARE = 0.02
 
 
 class Retrieval:
@@ -100,6 +116,7 @@ class Retrieval:
         others = {number: share for number, share in self._shares.items() if number != self._present}
         total = sum(others.values())
         left = max(0.0, total - step)
-        self._shares = {number: share * left / total for number, share in others.items() if share * left > 0.02}
+        kept = {number: share * left / total for number, share in others.items()} if total else {}
+        self._shares = {number: share for number, share in kept.items() if share > _LEAST_SHARE}
         self._shares[self._present] = 1.0 - sum(self._shares.values())
         return dict(self._shares)

@@ -30,8 +30,7 @@ class ClipFaces:
         width_px, height_px: size of its frames.
         motion: the faces in the frame's own square, at the clip's rate divided by `stride`.
         stride: every so many frames were looked at.
-        missing: frames looked at in which no face was found.
-        has_audio: whether the clip has sound.
+        frames_told: how many frames the whole clip has by its own word, of which shares are taken.
         notes: what a person should know.
     """
 
@@ -40,8 +39,7 @@ class ClipFaces:
     height_px: int
     motion: Motion
     stride: int
-    missing: int
-    has_audio: bool
+    frames_told: int
     notes: tuple[str, ...] = field(default=())
 
 
@@ -71,7 +69,7 @@ def observe_clip(
     path, watch = Path(path), watch or Watch()
     poses, missing, count = [], 0, 0
     with open_video(path, max_side_px=DETECTION_SIDE_PX) as video, _Follower(parts) as follower:
-        last = math.ceil(video.info.frames_estimate * until) if until < 1 else None
+        last = frames_until(video.info.frames_estimate, until) if until < 1 else None
         total = last or video.info.frames_estimate
         stride = max(1, math.ceil(total / most_frames)) if most_frames else 1
         for number, frame in enumerate(watch.each(video, stage, total)):
@@ -97,13 +95,16 @@ def observe_clip(
         notes.append(
             f"No face in {missing} of {len(poses)} frames of {path.name}: they are filled from their neighbours."
         )
-    if last is None and video.frames_read < 0.9 * info.frames_estimate:
-        notes.append(
-            f"{path.name} is damaged or cut short: it holds {video.frames_read} of about {info.frames_estimate} frames."
-        )
+    if video.frames_read < 0.9 * total:
+        notes.append(f"{path.name} is damaged or cut short: it holds {video.frames_read} of about {total} frames.")
     motion = Motion.from_poses(poses, info.fps / stride, source=path.name)
     motion = Motion(motion.fps, motion.parts, most_neutral(motion.faces), motion.about)
-    return ClipFaces(path, width_px, height_px, motion, stride, missing, info.has_audio, tuple(notes))
+    return ClipFaces(path, width_px, height_px, motion, stride, info.frames_estimate, tuple(notes))
+
+
+def frames_until(frames: int, share: float) -> int:
+    """How many of a clip's frames its first `share` holds: what a training learns from, a score leaves alone."""
+    return math.ceil(frames * share)
 
 
 def clip_crop(clip: ClipFaces) -> Crop:
@@ -143,11 +144,7 @@ class _Follower:
         else:
             height, width = frame.shape[:2]
             pose = self._detector.detect(window.cut(frame, min(480, round(window.side_px))))
-            whole = Crop.whole(width, height)
-            scale = window.side_px / whole.side_px
-            pose = pose.placed(
-                scale, (window.x_px - whole.x_px) / whole.side_px, (window.y_px - whole.y_px) / whole.side_px
-            )
+            pose = window.to_frame(pose, width, height)
         self._lost = 0 if pose.face is not None else self._lost + 1
         return pose
 

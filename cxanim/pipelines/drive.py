@@ -133,7 +133,7 @@ def prepare_drive(driver: str | Path, neutral: np.ndarray, settings: DriveSettin
     path = Path(driver)
     if not path.exists():
         raise CxanimError(
-            f"There is no motion {driver!r}: it is neither a file nor a preset.",
+            f"There is no motion {str(driver)!r}: it is neither a file nor a preset.",
             f"Presets are {', '.join(PRESETS)}; anything else must be a video or a motion file.",
         )
     video: Path | None = None

@@ -7,9 +7,10 @@ beat `nearest` and `warp` has learnt nothing worth its training.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_faces, person_matte
 from cxanim.motion.pose import face_box
 from cxanim.pipelines import metrics
-from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, observe_clip
+from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, frames_until, observe_clip
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
@@ -28,7 +29,7 @@ from cxanim.pipelines.watch import Watch
 from cxanim.settings import Settings, setting
 
 GAP_S = 1.0
-_MOST_CANDIDATES = 1500
+_MOST_CANDIDATE_BYTES = 300_000_000
 _MEANS = ("psnr", "ssim", "l1", "vgg_dist", "face_psnr", "face_vgg_dist", "akd_px", "background_drift")
 
 Show = Callable[[np.ndarray], np.ndarray]
@@ -53,13 +54,13 @@ def evaluate(
     settings: EvaluateSettings | None = None,
     machine: Machine | None = None,
     watch: Watch | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Score `puppet` on `clip`.
 
     Returns:
         frames, psnr, ssim, l1, vgg_dist, face_psnr, face_vgg_dist, akd_px, miss_rate, flicker_ratio,
         background_drift, ms_per_frame, the same under baselines (nearest, warp, static), and device, threads, size,
-        features. Means over the scored frames; see `metrics` for each.
+        features. Means over the scored frames; see `metrics` for each; None where there was nothing to measure.
 
     Raises:
         NoFace, UnreadableVideo, TooLarge, Cancelled; CxanimError where nothing is left to score.
@@ -70,7 +71,9 @@ def evaluate(
     if name == "auto":
         name = "vgg19" if available("vgg19") else "small"
     eyes = feature_network(name, metrics.VGG_DIST_LAYERS)
-    exam = Exam(puppet, observe_clip(clip, watch), settings.start, settings.frames, watch)
+    seen = observe_clip(clip, watch)
+    watch.notes += seen.notes
+    exam = Exam(puppet, seen, settings.start, settings.frames, watch)
     scores = exam.score(Renderer(puppet, device).show, eyes, "the puppet")
     baselines = {name: exam.score(show, eyes, name) for name, show in exam.baselines().items()}
     return scores | {
@@ -94,29 +97,24 @@ class Exam:
     """
 
     def __init__(self, puppet: Puppet, seen: ClipFaces, start: float, frames: int, watch: Watch):
-        self._puppet, self._watch = puppet, watch
+        self._puppet, self._watch, self._path = puppet, watch, seen.path
         motion = seen.motion.calmed(longest_gap_s=0.2)
-        crop = _same_crop(puppet, seen) or clip_crop(seen)
-        split = math.floor(len(motion) * start)
-        first = split + round(GAP_S * motion.fps) if start > 0 else 0
-        stride = max(1, math.ceil(split / _MOST_CANDIDATES))
-        poses = [crop.from_frame(pose, seen.width_px, seen.height_px) for pose in motion]
-        self.truth: list[np.ndarray] = []
-        self.faces: list[np.ndarray] = []
+        self._crop = _same_crop(puppet, seen) or clip_crop(seen)
+        split = frames_until(seen.frames_told, start)
+        self._first = split + round(GAP_S * motion.fps) if start > 0 else 0
+        stride = max(1, math.ceil(split * 3 * puppet.size_px**2 / _MOST_CANDIDATE_BYTES))
+        self._faces = [self._crop.from_frame(pose, seen.width_px, seen.height_px).face for pose in motion]
+        self.faces = [face for face in self._faces[self._first :] if face is not None]
         self._candidates: list[np.ndarray] = []
         self._candidate_faces: list[np.ndarray] = []
-        pictures = cut_frames(seen.path, crop, puppet.size_px, last=len(poses))
-        for index, picture in enumerate(watch.each(pictures, "Reading frames", len(poses))):
-            face = poses[index].face
-            if face is None:
-                continue
-            if index < split and index % stride == 0:
+        before = cut_frames(seen.path, self._crop, puppet.size_px, stride=stride, last=split)
+        for picture, face in zip(
+            watch.each(before, "Reading frames", split // stride), self._faces[::stride], strict=False
+        ):
+            if face is not None:
                 self._candidates.append(picture)
                 self._candidate_faces.append(face)
-            elif index >= first:
-                self.truth.append(picture)
-                self.faces.append(face)
-        if len(self.truth) < 2:
+        if len(self.faces) < 2:
             raise CxanimError(
                 f"Nothing of {seen.path.name} is left to score after {start:.0%} and a second.",
                 "Score more of the clip with a smaller --from.",
@@ -124,8 +122,17 @@ class Exam:
         if not self._candidates:
             self._candidates = [reference.picture for reference in puppet.references]
             self._candidate_faces = [reference.face for reference in puppet.references]
-        scored = np.unique(np.linspace(0, len(self.truth) - 1, frames).astype(int)).tolist()
-        self._truths = {index: _Truth(self.truth[index], self.faces[index]) for index in scored}
+        scored = set(np.linspace(0, len(self.faces) - 1, frames).astype(int).tolist())
+        self._truths = {
+            index: _Truth(picture, face) for index, (picture, face) in enumerate(self.frames()) if index in scored
+        }
+
+    def frames(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Every frame that follows the split, and the face in it, in order; read anew, since a clip may be long."""
+        pictures = cut_frames(self._path, self._crop, self._puppet.size_px, first=self._first, last=len(self._faces))
+        for picture, face in zip(pictures, self._faces[self._first :], strict=False):
+            if face is not None:
+                yield picture, face
 
     def baselines(self) -> dict[str, Show]:
         """`nearest`, `warp` and `static`, each as a function from a face to a picture."""
@@ -141,22 +148,22 @@ class Exam:
 
         return {"nearest": nearest, "warp": Renderer(self._puppet.instant()).show, "static": lambda face: static}
 
-    def score(self, show: Show, eyes: FeatureNetwork, name: str) -> dict[str, float | int]:
+    def score(self, show: Show, eyes: FeatureNetwork, name: str) -> dict[str, float | int | None]:
         """Show every frame from its own landmarks, in order, and compare with itself."""
-        size = self.truth[0].shape[0]
+        size = self._puppet.size_px
         rows: list[dict[str, float]] = []
         missed = 0
         changed = was = seconds = 0.0
-        before: np.ndarray | None = None
-        show(self.faces[0])  # the first call prepares what all share
-        for index, face in enumerate(self._watch.each(self.faces, f"Scoring {name}", len(self.faces))):
+        before: tuple[np.ndarray, np.ndarray] | None = None
+        frames = self._watch.each(self.frames(), f"Scoring {name}", len(self.faces))
+        for index, (picture, face) in enumerate(frames):
             start_s = time.perf_counter()
             output = show(face)
             seconds += time.perf_counter() - start_s
             if before is not None:
-                change, true_change = metrics.flicker([before, output], self.truth[index - 1 : index + 1])
+                change, true_change = metrics.flicker([before[0], output], [before[1], picture])
                 changed, was = changed + change, was + true_change
-            before = output
+            before = output, picture
             if index not in self._truths:
                 continue
             truth = self._truths[index]
@@ -172,8 +179,8 @@ class Exam:
         return {
             "frames": len(rows),
             **means,
-            "miss_rate": round(missed / judged, 4) if judged else 1.0,
-            "flicker_ratio": round(changed / was, 4) if was else 0.0,
+            "miss_rate": round(missed / judged, 4) if judged else None,
+            "flicker_ratio": round(changed / was, 4) if was else None,
             "ms_per_frame": round(1000 * seconds / len(self.faces), 2),
         }
 
@@ -206,13 +213,11 @@ class _Truth:
 
 def _same_crop(puppet: Puppet, seen: ClipFaces) -> Crop | None:
     """The window that the puppet was trained in, if this clip is one of those it was trained on."""
-    names = str(puppet.about.get("source", "")).split(", ")
-    for name, fact in zip(names, puppet.about.get("crops", []), strict=False):
-        x, y, side, width, height = fact
+    for name, (x, y, side, width, height) in puppet.trained_windows:
         if name == seen.path.name and (width, height) == (seen.width_px, seen.height_px):
             return Crop(x, y, side)
     return None
 
 
-def _mean(values: list[float]) -> float:
-    return round(float(np.mean(values)), 5) if values else math.nan
+def _mean(values: list[float]) -> float | None:
+    return round(float(np.mean(values)), 5) if values else None

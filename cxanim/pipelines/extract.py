@@ -20,9 +20,30 @@ class ExtractSettings(Settings):
     smoothing: float = setting(0.0, "how calm the motion is made before it is kept", low=0, high=4, step=0.1)
 
 
+@dataclass(frozen=True)
+class Extracted:
+    """A motion that was taken out of a video.
+
+    Attributes:
+        motion: what was found.
+        path: its file, or None where it was not kept.
+        notes: what a person should know.
+    """
+
+    motion: Motion
+    path: Path | None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON shows it."""
+        motion, path = self.motion, str(self.path) if self.path else None
+        facts = {"path": path, "frames": len(motion), "fps": motion.fps, "neutral": motion.neutral}
+        return facts | {"notes": list(self.notes)}
+
+
 def extract_motion(
     video: Path, output: Path | None, settings: ExtractSettings | None = None, watch: Watch | None = None
-) -> Motion:
+) -> Extracted:
     """Follow the largest face of a video and keep its motion.
 
     Args:
@@ -39,9 +60,10 @@ def extract_motion(
         )
     if output is not None:
         ensure_writable(output)
-    motion = observe_clip(video, watch, parts=settings.parts).motion
+    seen = observe_clip(video, watch, parts=settings.parts)
+    motion = seen.motion
     if settings.smoothing:
         motion = replace(motion.calmed(settings.smoothing), neutral=motion.neutral)
     if output is not None:
         motion.save(Path(output))
-    return motion
+    return Extracted(motion, Path(output) if output is not None else None, seen.notes)

@@ -1,31 +1,44 @@
 """Trains a puppet from a target's files, keeps it, and goes on where it stopped.
 
-Three doors: `train` reads files and writes a puppet, `fit_photo` trains a photo puppet in memory, `fit_set` trains on
-a training set. What a step is stands in `trainer.py`.
+Three doors: `train` reads files and writes a puppet, `fit_photo` trains a photo puppet in memory, `learn` trains on a
+training set. What a step is stands in `trainer.py`.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from cxanim.errors import Cancelled, CxanimError, NotEnoughMemory
-from cxanim.losses import available, feature_network
+from cxanim.errors import BadSetting, Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
+from cxanim.images import count_pictures
+from cxanim.losses import FeatureNetwork, available, feature_network
 from cxanim.output import ensure_writable
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.puppet import SIZES_PX, Puppet
+from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable
 from cxanim.pipelines.trainer import Trainer, TrainerSettings
 from cxanim.pipelines.training_set import TrainingSet, clip_training_set, photo_training_set
 from cxanim.pipelines.training_state import TrainingState, state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif")
+_CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif")
+TARGET_SUFFIXES = (*_PHOTO_SUFFIXES, *_CLIP_SUFFIXES)
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
+_PACE_AFTER_S = 2.0
+
+Call = Callable[..., Any]
+
+
+def here(work: Call, *args: Any, watch: Watch) -> Any:
+    """Call a piece of work in this process."""
+    return work(*args, watch=watch)
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,8 @@ def train(
     watch: Watch | None = None,
     *,
     resume: bool = False,
+    longest_min: float = math.inf,
+    where: Call = here,
 ) -> Trained:
     """Train a puppet from clips or one photo of a target and keep it.
 
@@ -93,41 +108,38 @@ def train(
         watch: who is told. Stopping while training keeps what is learnt, and a crash loses a minute at most;
             before the first step nothing is kept.
         resume: go on from the state beside `output`, to the settings' steps, or for their minutes more.
+        longest_min: minutes after which training ends, whatever the settings say.
+        where: calls the training itself, `where(learn, ..., watch=watch)`; another process may do it.
 
     Raises:
         CxanimError: whatever the world holds against it, with the next step.
     """
     settings, machine, watch = settings or FitSettings(), machine or Machine(), watch or Watch()
-    machine.prepare()
+    device = machine.prepare()
     targets, output = [Path(target) for target in targets], Path(output)
-    if output.suffix.lower() != ".puppet":
-        raise CxanimError(f"{output.name}: a puppet is kept in a .puppet file.", "Let its name end in .puppet.")
-    ensure_writable(output)
+    state = state_path(output)
+    ensure_puppet_writable(output)
+    ensure_writable(state)
+    if resume:
+        TrainingState.ensure_there(state)
+    is_photo = bool(targets) and _kind(targets[0]) != "clip"
+    _eyes(settings, is_photo, device)  # what is missing is said now, not after the clip was read
     data = make_training_set(targets, settings, machine, watch)
-    state = TrainingState.load(state_path(output), data.fingerprint) if resume else None
-
-    def keep(trained: Trained, state: TrainingState) -> None:
-        trained.puppet.save(output)
-        state.save(state_path(output))
-
-    return replace(_fit(data, settings, machine, watch, state, keep), path=output)
+    earlier = TrainingState.load(state, data.fingerprint) if resume else None
+    trained = where(learn, data, settings, machine, earlier, output, longest_min, watch=watch)
+    return replace(trained, path=output)
 
 
-def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Watch) -> Puppet:
+def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Watch, where: Call = here) -> Puppet:
     """Train a photo puppet in memory."""
     data = photo_training_set(puppet, watch, seed=machine.seed)
-    return fit_set(data, replace(settings, size=puppet.size_px), machine, watch).puppet
-
-
-def fit_set(data: TrainingSet, settings: FitSettings, machine: Machine, watch: Watch) -> Trained:
-    """Train a puppet on a training set in memory."""
-    return _fit(data, settings, machine, watch, None, lambda trained, state: None)
+    return where(learn, data, replace(settings, size=puppet.size_px), machine, watch=watch).puppet
 
 
 def make_training_set(targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch) -> TrainingSet:
     """Read the targets and make what is learnt from them."""
     if not targets:
-        raise ValueError("targets: got none, expected at least one file")
+        raise BadSetting("targets: got none, expected at least one file.")
     kinds = {_kind(target) for target in targets}
     if kinds == {"clip"}:
         return clip_training_set(targets, settings.size, settings.references, settings.until, watch)
@@ -137,7 +149,7 @@ def make_training_set(targets: Sequence[Path], settings: FitSettings, machine: M
         )
     if kinds == {"puppet"}:
         puppet = Puppet.load(targets[0])
-        if puppet.about.get("kind") != "photo":
+        if not puppet.is_photo:
             raise CxanimError(
                 f"{targets[0].name} was made from a clip, whose frames it does not hold.",
                 "Train on the clip itself, with --resume to go on where it stopped.",
@@ -149,8 +161,14 @@ def make_training_set(targets: Sequence[Path], settings: FitSettings, machine: M
 
 
 def _kind(path: Path) -> str:
+    """What a file is, by its content where that can be told, as photos and clips often have the wrong ending."""
     suffix = path.suffix.lower()
-    return "puppet" if suffix == ".puppet" else "photo" if suffix in _PHOTO_SUFFIXES else "clip"
+    if suffix == PUPPET_SUFFIX:
+        return "puppet"
+    pictures = count_pictures(path)
+    if pictures:
+        return "photo" if pictures == 1 else "clip"
+    return "photo" if suffix in _PHOTO_SUFFIXES else "clip"
 
 
 def chosen_features(settings: FitSettings, device: torch.device) -> str:
@@ -160,71 +178,89 @@ def chosen_features(settings: FitSettings, device: torch.device) -> str:
     return "vgg19" if device.type != "cpu" and available("vgg19") else "small"
 
 
-def _fit(
+def learn(
     data: TrainingSet,
     settings: FitSettings,
     machine: Machine,
+    earlier: TrainingState | None = None,
+    output: Path | None = None,
+    longest_min: float = math.inf,
+    *,
     watch: Watch,
-    state: TrainingState | None,
-    keep: Callable[[Trained, TrainingState], None],
 ) -> Trained:
-    """Train, and `keep` what is learnt every minute and at the end."""
-    device = machine.prepare()
-    features = chosen_features(settings, device)
-    is_photo = data.puppet.about.get("kind") == "photo"
-    eyes = feature_network(features, layers_of(settings.recipe, is_photo, features)).to(device)
-    trainer = Trainer(data, settings, eyes, machine.seed, device)
-    if state is not None:
-        trainer.restore(state)
+    """Train on a training set; keep what is learnt in `output`, every minute and at the end.
 
-    def learnt(seconds: float, terms: dict[str, float]) -> Trained:
-        training = {"settings": asdict(settings), "features": features, "seed": machine.seed}
-        training |= {"steps": trainer.step_number, "curve": trainer.curve}
+    Args:
+        data: what to learn from.
+        settings, machine: how, and where.
+        earlier: where an earlier training stopped.
+        output: the puppet's file; the state lies beside it. Nothing is kept if None.
+        longest_min: minutes after which training ends, whatever the settings say.
+        watch: who is told, and may stop it.
+    """
+    device = machine.prepare()
+    eyes = _eyes(settings, data.puppet.is_photo, device).to(device)
+    trainer = Trainer(data, settings, eyes, machine.seed, device)
+    if earlier is not None:
+        trainer.restore(earlier)
+
+    def learnt(seconds: float, terms: dict[str, float], finished: bool = False) -> Trained:
+        training = {"settings": asdict(settings), "features": eyes.name, "seed": machine.seed}
+        training |= {"steps": trainer.step_number, "finished": finished, "curve": trainer.curve}
         network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         about = data.puppet.about | {"training": training}
         puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
-        trained = Trained(puppet, None, trainer.step_number, seconds, terms, data.notes)
-        keep(trained, trainer.state())
-        return trained
+        if output is not None:
+            puppet.save(output)
+            trainer.state().save(state_path(output))
+        return Trained(puppet, None, trainer.step_number, seconds, terms, data.notes)
 
     try:
-        return _run(trainer, settings, watch, learnt)
-    except (MemoryError, torch.OutOfMemoryError) as error:
+        return _run(trainer, settings, longest_min, watch, learnt)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         raise NotEnoughMemory(
             "The machine ran out of memory while training.", "Train at a smaller size, or with a smaller batch."
         ) from error
 
 
+def _eyes(settings: FitSettings, is_photo: bool, device: torch.device) -> FeatureNetwork:
+    features = chosen_features(settings, device)
+    return feature_network(features, layers_of(settings.recipe, is_photo, features))
+
+
 def _run(
-    trainer: Trainer, settings: FitSettings, watch: Watch, learnt: Callable[[float, dict[str, float]], Trained]
+    trainer: Trainer, settings: FitSettings, longest_min: float, watch: Watch, learnt: Callable[..., Trained]
 ) -> Trained:
     """Step until the settings or the person say stop."""
     start_s = told_s = shown_s = kept_s = time.monotonic()
     first = trainer.step_number
+    limit_s = 60 * (longest_min if settings.steps else min(settings.minutes, longest_min))
     terms: dict[str, float] = {}
     while True:
         now_s = time.monotonic()
         elapsed_s = now_s - start_s
-        if settings.steps:
-            total, over = settings.steps, trainer.step_number >= settings.steps
-        else:
-            rate = (trainer.step_number - first) / elapsed_s if elapsed_s > 2 else 0.0
-            total = max(trainer.step_number, first + round(rate * settings.minutes * 60))
-            over = elapsed_s >= settings.minutes * 60
-        if now_s - told_s >= _TELL_EVERY_S or trainer.step_number == first or over:
+        done = trainer.step_number
+        over = elapsed_s >= limit_s or bool(settings.steps and done >= settings.steps)
+        if now_s - told_s >= _TELL_EVERY_S or done == first or over:
             told_s = now_s
             preview = None
-            if now_s - shown_s >= _PREVIEW_EVERY_S or trainer.step_number == first or over:
+            if now_s - shown_s >= _PREVIEW_EVERY_S or done == first or over:
                 shown_s, preview = now_s, trainer.preview()
-            watch.tell("Training", trainer.step_number, total, "steps", elapsed_s, terms, preview)
+            pace = (done - first) / elapsed_s if elapsed_s > _PACE_AFTER_S else 0.0
+            total = settings.steps or (first + max(done - first, round(pace * limit_s)) if pace else 0)
+            left_s = min(limit_s - elapsed_s, (total - done) / pace if pace else math.inf)
+            remaining_s = max(0.0, left_s) if left_s < math.inf else None
+            watch.tell("Training", done, total, "steps", elapsed_s, terms, preview, remaining_s)
         if over:
             break
         if watch.should_stop():
-            if trainer.step_number == 0:
+            if done == 0:
                 raise Cancelled
             break
         terms = trainer.step()
         if time.monotonic() - kept_s >= _KEEP_EVERY_S:
             learnt(time.monotonic() - start_s, terms)
             kept_s = time.monotonic()
-    return learnt(time.monotonic() - start_s, terms)
+    return learnt(time.monotonic() - start_s, terms, finished=over)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from cxanim.errors import BadSetting
 from cxanim.settings import Settings, setting
 
 
@@ -21,22 +22,27 @@ class Machine(Settings):
         """The device that "auto" stands for here.
 
         Raises:
-            ValueError: the device asked for is not in this machine.
+            BadSetting: the device asked for is not in this machine.
         """
         has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
         if self.device != "auto":
             if not has[self.device]:
-                raise ValueError(f"device: got {self.device!r}, which this machine does not have, expected 'cpu'")
+                raise BadSetting(f"device: got {self.device!r}, which this machine does not have.", "Use 'cpu'.")
             return torch.device(self.device)
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if has[name]))
 
     @property
     def thread_count(self) -> int:
         """The number of threads that 0 stands for here."""
-        return self.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.threads or cores()
 
     def prepare(self) -> torch.device:
         """Set torch's threads and seed; return the device."""
         torch.set_num_threads(self.thread_count)
         torch.manual_seed(self.seed)
         return self.torch_device
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -26,7 +26,9 @@ _CX_LAYER, _CX_SOURCE_LAYER = "relu3_2", "relu3_4"
 class ObjectiveSettings(Settings):
     """What a training minimises."""
 
-    recipe: str = setting("fast", "terms of the loss: ours, or those of the paper", choices=RECIPES)
+    recipe: str = setting(
+        "fast", "terms of the loss: ours, or those of the paper, which has its own weights", choices=RECIPES
+    )
     contextual: float = setting(0.1, "weight of the Contextual loss", low=0, high=10, step=0.05)
     perceptual: float = setting(1.0, "weight of the perceptual loss", low=0, high=10, step=0.05)
     pixels: float = setting(2.0, "weight of the L1 loss on pixels", low=0, high=10, step=0.05)
@@ -38,7 +40,7 @@ def layers_of(recipe: str, is_photo: bool, features: str) -> tuple[str, ...]:
     """Layers that the feature network must give for a recipe."""
     if recipe == "paper":
         return APPLICATIONS[_application(is_photo, features)].layers
-    return (*_FAST_LAYERS, _CX_SOURCE_LAYER)
+    return (*_FAST_LAYERS, _CX_SOURCE_LAYER) if is_photo else _FAST_LAYERS
 
 
 def make_objective(settings: ObjectiveSettings, is_photo: bool, features: str, draw: torch.Generator) -> Objective:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxanim.images import read_image
+from cxanim.images import over_white, read_image
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_face, person_matte
 from cxanim.motion.pose import Pose
@@ -38,13 +38,7 @@ class Photo:
     def held_edges(self) -> tuple[bool, bool, bool, bool]:
         """Edges of the window (left, top, right, bottom) behind which the picture goes on."""
         height, width = self.picture.shape[:2]
-        crop = self.crop
-        return (
-            crop.x_px > 0,
-            crop.y_px > 0,
-            crop.x_px + crop.side_px < width,
-            crop.y_px + crop.side_px < height,
-        )
+        return self.crop.held_edges(width, height)
 
 
 def observe_photo(path: Path, face: np.ndarray | None = None) -> Photo:
@@ -57,7 +51,8 @@ def observe_photo(path: Path, face: np.ndarray | None = None) -> Photo:
     Raises:
         UnreadableImage, TooLarge, NoFace.
     """
-    picture = read_image(path).rgb
+    image = read_image(path)
+    picture = image.rgb if image.alpha is None else over_white(image.rgb, image.alpha)
     notes: tuple[str, ...] = ()
     if face is None:
         face, count = find_face(picture, Path(path).name)
@@ -75,5 +70,5 @@ def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
         size_px=size_px,
         references=(Reference(picture, seen.face_in_crop, matte),),
         held_edges=seen.held_edges,
-        about={"kind": "photo", "source": name},
+        about={"kind": "photo", "sources": [name]},
     )

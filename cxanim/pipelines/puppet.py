@@ -13,12 +13,14 @@ import numpy as np
 import torch
 
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
-from cxanim.errors import BadPuppet
+from cxanim.errors import BadPuppet, CannotWrite
 from cxanim.images import decode_jpeg, encode_jpeg
 from cxanim.models import CRN, PRESETS
 from cxanim.motion.landmarks import FACE_POINTS
+from cxanim.output import ensure_writable
 
 KIND, FORMAT = "puppet", 1
+PUPPET_SUFFIX = ".puppet"
 SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 6  # warped reference and layout map
 OUTPUT_CHANNELS, NUDGE_CHANNELS = 4, 2  # change of colour and mask; a smooth field that moves the warp into place
@@ -69,6 +71,22 @@ class Puppet:
     def neutral_face(self) -> np.ndarray:
         """The target's relaxed face (478, 3)."""
         return self.references[self.neutral].face
+
+    @property
+    def trained_windows(self) -> list[tuple[str, tuple[int, int, int, int, int]]]:
+        """Name of each clip it was trained on, and the window: x, y, side, and the frame's width and height, in px."""
+        windows = zip(self.about.get("sources", []), self.about.get("crops", []), strict=False)
+        return [(str(name), tuple(crop)) for name, crop in windows]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How it was trained: settings, features, seed, steps, whether finished, and the curve; empty if it was not."""
+        return self.about.get("training", {})
+
+    @property
+    def is_photo(self) -> bool:
+        """Whether it was made from one picture."""
+        return self.about.get("kind") == "photo"
 
     @property
     def is_trained(self) -> bool:
@@ -155,8 +173,9 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network.eval()
     plate = tensors.get("plate")
     edges = tuple(bool(edge) for edge in header["held_edges"])
-    if len(edges) != 4 or not isinstance(header["about"], dict):
+    if len(edges) != 4:
         raise ValueError("impossible header")
+    _check_about(header["about"])
     return Puppet(
         size_px=size,
         references=tuple(references),
@@ -167,6 +186,29 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network_shape=header["network"] or "live",
         about=header["about"],
     )
+
+
+def _check_about(about: Any) -> None:
+    """What a puppet tells of itself is shown and used; whoever made it may have written anything."""
+    if not isinstance(about, dict):
+        raise ValueError("no account of itself")
+    crops, training = about.get("crops", []), about.get("training", {})
+    if not isinstance(training, dict) or not isinstance(training.get("steps", 0), int):
+        raise ValueError("impossible account of its training")
+    for crop in crops:
+        if len(crop) != 5 or not all(isinstance(value, int) and abs(value) < 1 << 16 for value in crop):
+            raise ValueError("impossible window")
+
+
+def ensure_puppet_writable(path: Path) -> None:
+    """Find out before the work whether a puppet can be kept at `path`.
+
+    Raises:
+        CannotWrite: another ending, or a place that cannot be written.
+    """
+    if Path(path).suffix.lower() != PUPPET_SUFFIX:
+        raise CannotWrite(f"{Path(path).name}: a puppet is kept in a .puppet file.", "Let its name end in .puppet.")
+    ensure_writable(path)
 
 
 def make_network(size_px: int, shape: str) -> CRN:

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from cxanim.models.crn import Window
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp
 from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.steady import Steady
 
 LARGEST_NUDGE = 0.1  # of the picture
 
@@ -32,6 +34,7 @@ class Renderer:
         self._moving_background = moving_background
         self._warps: dict[int, Warp] = {}
         self._retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
+        self._steady = Steady()
         self._network = None
         if puppet.network is not None:
             self._network = puppet.network.to(self.device).eval()
@@ -40,6 +43,9 @@ class Renderer:
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3)."""
+        return self._steady.next(self._picture(face))
+
+    def _picture(self, face: np.ndarray) -> np.ndarray:
         warped = self.warped(face)
         if self._network is None:
             return warped
@@ -80,23 +86,25 @@ def as_condition(warped: np.ndarray, layout: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(both).permute(0, 3, 1, 2).float().div_(255)
 
 
-def refine(output: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
     """The picture (B, 3, S, S) in about [0, 1]: the warp, nudged into place, and changed where the mask is open.
 
     Args:
         output: (B, 6, S, S) what the network says: change of colour (3), mask (1), nudge (2). Zeros change nothing.
         condition: (B, 6, S, S) what it saw; the first three channels are what the warp shows.
+        window: the part of the picture that the output is for, and that is given; the whole if None.
 
     Convention:
         nudge: the output pixel shows what the warp has at its own place plus the nudge, (x, y), in shares of the
         picture; pixel centres, ``align_corners=False``.
     """
+    size = condition.shape[-1]
+    window = window or Window(0, 0, size)
     change, mask = torch.tanh(output[:, :3]), torch.sigmoid(output[:, 3:4])
     nudge = LARGEST_NUDGE * torch.tanh(output[:, 4:6])
-    size = condition.shape[-1]
     centres = (torch.arange(size, device=output.device) + 0.5) * (2 / size) - 1
     place = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
-    grid = (place + 2 * nudge).permute(0, 2, 3, 1)
+    grid = (window.cut(place) + 2 * nudge).permute(0, 2, 3, 1)
     warped = F.grid_sample(condition[:, :3], grid, padding_mode="border", align_corners=False)
     return warped + mask * change
 

@@ -1,18 +1,18 @@
 """The steps of a training: a small CRN learns to repair what the warp cannot know, with the Contextual loss.
 
 General idea: the network starts as the puppet that needs no training (it changes nothing) and learns where to nudge
-the warped reference, and where to change its colour. It learns on the whole frame by pixels and, through a feature
-network, on a window that falls mostly on the face. The mean of the weights over the last steps is what is kept, so
-that the training may stop at any step.
+the warped reference, and where to change its colour. It sees whole frames, and is asked for a window that falls mostly
+on the face: its fine modules, whose work is most of a step, then run on little more than that. The mean of the weights
+over the last steps is what is kept, so that the training may stop at any step.
 
 Source: R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss for Image Transformation with Non-Aligned Data",
 ECCV 2018: single-image animation and puppet control.
 
-Differs from the paper: the condition holds a warped reference; L1 on the frame and a relative perceptual term beside
-CX (recipe "fast"); averaged weights; windows instead of whole frames. The recipe "paper" keeps the paper's terms.
+Differs from the paper: the condition holds a warped reference; L1 on pixels and a relative perceptual term beside
+CX (recipe "fast"); averaged weights; windows instead of whole frames; rare expressions drawn more often. The recipe
+"paper" keeps the paper's terms.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +21,7 @@ import torch
 
 from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork
+from cxanim.models.crn import Window
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
 from cxanim.pipelines.puppet import make_network
 from cxanim.pipelines.render import as_condition, as_pictures, refine
@@ -62,7 +63,7 @@ class Trainer:
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.rate, betas=(0.9, 0.99))
         self.step_number = 0
         self.curve: list[dict[str, float]] = []
-        self._is_photo = data.puppet.about.get("kind") == "photo"
+        self._is_photo = data.puppet.is_photo
         self._draw = torch.Generator()
         self._objective = make_objective(settings, self._is_photo, eyes.name, self._draw)
         self._window_px = _window_px(data.boxes, size)
@@ -72,23 +73,22 @@ class Trainer:
         """Learn from one batch; return the value of each term of the loss."""
         random = np.random.default_rng((self._seed, self.step_number))
         self._draw.manual_seed(int(random.integers(2**31)))
-        chosen = random.integers(len(self.data), size=self.settings.batch)
-        condition = as_condition(self.data.warped[chosen], self.data.layout[chosen])
+        chosen = random.choice(len(self.data), size=self.settings.batch, p=self.data.chances)
+        reference = random.integers(self.data.warped.shape[1], size=self.settings.batch)
+        condition = as_condition(self.data.warped[chosen, reference], self.data.layout[chosen])
         condition = condition.to(self.device, memory_format=torch.channels_last)
-        truth = _as_tensor(self.data.truth[chosen], self.device)
+        window = self._window(self.data.boxes[chosen].mean(0), random)
+        truth = window.cut(_as_tensor(self.data.truth[chosen], self.device))
         self.network.train()
-        output = refine(self.network(condition), condition)
-        corners = [self._window(self.data.boxes[index], random) for index in chosen]
+        output = refine(self.network(condition, window), condition, window)
         with torch.no_grad():
+            target = source = self._eyes(truth)
             if self._is_photo:
                 # The target is the photo where its own face is; the source is what the warp shows.
                 place = self._window(self.data.boxes[0], random, on_face=True)
-                target = self._eyes(self._cut(self._photo, [place]).expand(len(chosen), -1, -1, -1))
-                source = self._eyes(self._cut(truth, corners))
-            else:
-                target = source = self._eyes(self._cut(truth, corners))
+                target = self._eyes(place.cut(self._photo).expand(len(chosen), -1, -1, -1))
         total, terms = self._objective(
-            image=output, truth=truth, output=self._eyes(self._cut(output, corners)), target=target, source=source
+            image=output, truth=truth, output=self._eyes(output), target=target, source=source
         )
         if not torch.isfinite(total):
             raise CxanimError("The training has run away: its loss is no number.", "Train anew with a smaller --rate.")
@@ -113,11 +113,11 @@ class Trainer:
     def preview(self, count: int = 3) -> np.ndarray:
         """Frames of the training, three in a row: the truth, what the warp shows, what the puppet shows."""
         chosen = np.linspace(0, len(self.data) - 1, count + 2).astype(int)[1:-1]
-        condition = as_condition(self.data.warped[chosen], self.data.layout[chosen]).to(self.device)
+        condition = as_condition(self.data.warped[chosen, 0], self.data.layout[chosen]).to(self.device)
         with torch.inference_mode():
             shown = as_pictures(refine(self.averaged_network()(condition), condition))
         tiles = [
-            np.hstack([self.data.truth[index], self.data.warped[index], picture])
+            np.hstack([self.data.truth[index], self.data.warped[index, 0], picture])
             for index, picture in zip(chosen, shown, strict=True)
         ]
         strip = np.hstack(tiles)
@@ -165,8 +165,8 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(self._average, list(self.network.parameters()), share)
 
-    def _window(self, box: np.ndarray, random: np.random.Generator, *, on_face: bool | None = None) -> tuple[int, int]:
-        """Top-left corner in pixels of the window that the losses look at: mostly on the face, sometimes anywhere."""
+    def _window(self, box: np.ndarray, random: np.random.Generator, *, on_face: bool | None = None) -> Window:
+        """The part of the picture that a step looks at: mostly on the face, sometimes anywhere."""
         size, side = self.data.puppet.size_px, self._window_px
         if on_face is None:
             on_face = random.random() < 0.8
@@ -176,12 +176,7 @@ class Trainer:
         else:
             corner = random.uniform(0, size - side + 1, 2)
         x, y = np.clip(corner, 0, size - side).astype(int)
-        return int(x), int(y)
-
-    def _cut(self, pictures: torch.Tensor, corners: Sequence[tuple[int, int]]) -> torch.Tensor:
-        side = self._window_px
-        cuts = [picture[:, y : y + side, x : x + side] for picture, (x, y) in zip(pictures, corners, strict=True)]
-        return torch.stack(cuts)
+        return Window(int(x), int(y), side)
 
 
 def _window_px(boxes: np.ndarray, size_px: int) -> int:

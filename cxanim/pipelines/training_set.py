@@ -1,7 +1,8 @@
 """What a puppet learns from: frames of its target, and beside each what the warp alone would show.
 
 General idea: each frame's condition is made from a reference that was *not* taken near it, as it will be when the
-puppet is driven with frames that nobody has seen; otherwise the network would learn to copy.
+puppet is driven with frames that nobody has seen; otherwise the network would learn to copy. It is made from several,
+since with one it would learn by heart what to do with that one.
 """
 
 import hashlib
@@ -18,13 +19,14 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.retarget import most_neutral, perform
-from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points
+from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 
 _MEMORY_BYTES = 1 << 30
+_WARPS = 3  # of each frame, from as many references
 _APART_S = 0.7  # a frame's own reference lies at least so far from it in time
 _STILL_LEVELS = 9.0  # a background whose grey levels vary less over time stands still
 
@@ -36,9 +38,10 @@ class TrainingSet:
     Attributes:
         puppet: the puppet before training: its references, plate and geometry.
         truth: (T, S, S, 3) uint8 what the puppet should show.
-        warped: (T, S, S, 3) uint8 what the warp shows.
+        warped: (T, K, S, S, 3) uint8 what the warp shows, of the K references that suit best.
         layout: (T, S, S, 3) uint8 layout maps.
         boxes: (T, 4) face boxes x0, y0, x1, y1, normalised.
+        chances: (T,) how often each is drawn, summing to 1.
         fingerprint: says whether a training may be resumed on this set.
         notes: what a person should know.
     """
@@ -48,6 +51,7 @@ class TrainingSet:
     warped: np.ndarray
     layout: np.ndarray
     boxes: np.ndarray
+    chances: np.ndarray
     fingerprint: str
     notes: tuple[str, ...] = ()
 
@@ -57,7 +61,7 @@ class TrainingSet:
 
 def most_frames(size_px: int) -> int:
     """How many frames of a side are learnt from at most, so that memory stays bounded however long the clips are."""
-    return max(60, min(1200, _MEMORY_BYTES // (9 * size_px * size_px)))
+    return max(60, min(1200, _MEMORY_BYTES // (3 * (2 + _WARPS) * size_px * size_px)))
 
 
 def clip_training_set(clips: Sequence[Path], size_px: int, references: int, until: float, watch: Watch) -> TrainingSet:
@@ -74,11 +78,12 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
     """
     share = most_frames(size_px) // len(clips)
     pictures, faces, times_s, notes = [], [], [], []
-    crop_facts = []
+    crop_facts, held_edges = [], []
     for number, path in enumerate(clips):
         clip = observe_clip(path, watch, most_frames=share, until=until)
         crop = clip_crop(clip)
         crop_facts.append([crop.x_px, crop.y_px, crop.side_px, clip.width_px, clip.height_px])
+        held_edges.append(crop.held_edges(clip.width_px, clip.height_px))
         calm = clip.motion.calmed(longest_gap_s=0.2)
         last = len(clip.motion) * clip.stride
         frames = cut_frames(path, crop, size_px, stride=clip.stride, last=last)
@@ -93,9 +98,8 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
         notes += list(clip.notes)
     truth = np.stack(pictures)
     puppet, chosen = _bank(truth, faces, references)
-    source = ", ".join(Path(path).name for path in clips)
-    about = {"kind": "clip", "source": source, "crops": crop_facts, "until": until}
-    puppet = replace(puppet, held_edges=_held(crop_facts[0]), about=about)
+    about = {"kind": "clip", "sources": [Path(path).name for path in clips], "crops": crop_facts, "until": until}
+    puppet = replace(puppet, held_edges=held_edges[0], about=about)
     times = np.array(times_s)
     warped = _warped(puppet, faces, times, times[chosen], watch)
     return _training_set(puppet, truth, warped, faces, notes)
@@ -110,7 +114,7 @@ def photo_training_set(puppet: Puppet, watch: Watch, count: int = 160, seed: int
     faces[0] = neutral
     show = Renderer(puppet.instant()).warp(0).show
     warped = np.stack([show(face) for face in watch.each(faces, "Posing the photo", count)])
-    return _training_set(puppet, warped.copy(), warped, faces, [])
+    return _training_set(puppet, warped.copy(), warped[:, None], faces, [])
 
 
 def _training_set(
@@ -119,7 +123,8 @@ def _training_set(
     layout = np.stack([draw_layout(Pose(face=face), puppet.size_px) for face in faces])
     boxes = np.array([face_box(face, grow=0.3) for face in faces])
     digest = hashlib.sha256(truth.tobytes() + np.stack(faces).tobytes()).hexdigest()[:16]
-    return TrainingSet(puppet, truth, warped, layout, boxes, digest, tuple(notes))
+    chances = rarity(np.stack([appearance(face, puppet.neutral_face) for face in faces]))
+    return TrainingSet(puppet, truth, warped, layout, boxes, chances, digest, tuple(notes))
 
 
 def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[Puppet, list[int]]:
@@ -181,22 +186,19 @@ def _filled(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
 def _warped(
     puppet: Puppet, faces: Sequence[np.ndarray], times_s: np.ndarray, reference_times_s: np.ndarray, watch: Watch
 ) -> np.ndarray:
-    """What the warp shows for every frame, from the nearest reference that is not the frame itself."""
+    """What the warp shows for every frame, from the nearest references that are not the frame itself."""
     renderer = Renderer(puppet)
     retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
-    warped = np.empty((len(faces), puppet.size_px, puppet.size_px, 3), np.uint8)
+    count = min(_WARPS, len(puppet.references))
+    warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 3), np.uint8)
     for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
         distances = retrieval.distances(face)
         near = np.abs(reference_times_s - times_s[index]) < _APART_S
-        if not near.all():
+        if (~near).sum() >= count:
             distances = np.where(near, math.inf, distances)
-        warped[index] = renderer.warp(int(distances.argmin())).show(face)
+        for place, number in enumerate(np.argsort(distances)[:count]):
+            warped[index, place] = renderer.warp(int(number)).show(face)
     return warped
-
-
-def _held(crop_fact: Sequence[float]) -> tuple[bool, bool, bool, bool]:
-    x, y, side, width, height = crop_fact
-    return x > 0, y > 0, x + side < width, y + side < height
 
 
 def _sampled(random: np.random.Generator) -> Expression:

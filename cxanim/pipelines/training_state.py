@@ -41,6 +41,12 @@ class TrainingState:
         header = {"fingerprint": self.fingerprint, "network": self.network, "step": self.step, "curve": self.curve}
         write_checkpoint(path, KIND, FORMAT, header, tensors)
 
+    @staticmethod
+    def ensure_there(path: Path) -> None:
+        """Refuse to go on from a state that is not there."""
+        if not Path(path).exists():
+            raise BadPuppet(f"There is no {Path(path).name} to go on from.", "Train without --resume first.")
+
     @classmethod
     def load(cls, path: Path, fingerprint: str) -> "TrainingState":
         """Read a state for a training set.
@@ -48,8 +54,7 @@ class TrainingState:
         Raises:
             BadPuppet: there is none, it is damaged, or it belongs to other frames.
         """
-        if not path.exists():
-            raise BadPuppet(f"There is no {path.name} to go on from.", "Train without --resume first.")
+        cls.ensure_there(path)
         header, tensors = read_checkpoint(path, KIND, (FORMAT,))
         if header.get("fingerprint") != fingerprint:
             raise BadPuppet(

@@ -17,6 +17,7 @@ class Watch:
 
     def __init__(self, on_progress: OnProgress = ignore_progress, should_stop: ShouldStop = never_stop):
         self.on_progress, self.should_stop = on_progress, should_stop
+        self.notes: list[str] = []  # what a person should know, of work whose result has no room for it
 
     def each(self, things: Iterable[T], stage: str, total: int = 0, unit: str = "frames") -> Iterator[T]:
         """Yield `things` while telling how far they are.
@@ -46,7 +47,9 @@ class Watch:
         elapsed_s: float = 0.0,
         terms: dict[str, float] | None = None,
         preview: np.ndarray | None = None,
+        remaining_s: float | None = None,
     ) -> None:
-        """Tell the watcher where the job stands."""
-        remaining_s = elapsed_s * (total - done) / done if done and total >= done else None
+        """Tell the watcher where the job stands; how long it still takes is reckoned from the rest where not told."""
+        if remaining_s is None and done and total >= done:
+            remaining_s = elapsed_s * (total - done) / done
         self.on_progress(Progress(stage, done, total, unit, elapsed_s, remaining_s, terms or {}, preview))

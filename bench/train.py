@@ -1,0 +1,130 @@
+"""What a training step costs, stage by stage, beside the plain step that it replaces, in the same run.
+
+    python bench/train.py [--steps 40] [--size 256]
+
+The plain step is what the equations say: the whole frame, VGG-19's features of output and truth, the relative L1 over
+three layers, and the dense Contextual loss over every position of relu3_2. Both train the same network, `live`. The
+training set is made from a photo, since a step costs the same whatever it shows.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from cxanim.losses import FeatureNetwork, feature_network, l1_loss, relative_l1  # noqa: E402
+from cxanim.losses.contextual import contextual_loss  # noqa: E402
+from cxanim.pipelines.fit import FitSettings  # noqa: E402
+from cxanim.pipelines.machine import Machine  # noqa: E402
+from cxanim.pipelines.objectives import layers_of  # noqa: E402
+from cxanim.pipelines.photo import observe_photo, photo_puppet  # noqa: E402
+from cxanim.pipelines.puppet import make_network  # noqa: E402
+from cxanim.pipelines.render import as_condition, refine  # noqa: E402
+from cxanim.pipelines.trainer import Trainer  # noqa: E402
+from cxanim.pipelines.training_set import TrainingSet, photo_training_set  # noqa: E402
+from cxanim.pipelines.watch import Watch  # noqa: E402
+from cxanim.ui.examples import make_examples  # noqa: E402
+
+LAYERS = ("relu1_2", "relu2_2", "relu3_2")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=40, help="steps of ours that are timed; a quarter of the plain")
+    parser.add_argument("--size", type=int, default=256)
+    flags = parser.parse_args()
+    Machine().prepare()
+    with tempfile.TemporaryDirectory() as folder:
+        photo = make_examples(Path(folder))[0]
+        data = photo_training_set(photo_puppet(observe_photo(photo), flags.size, photo.name), Watch(), count=32)
+    # Trained as a clip is: one target, no second feature loss.
+    data.puppet.about["kind"] = "clip"
+    settings = FitSettings(size=flags.size)
+    eyes = feature_network("small", layers_of(settings.recipe, False, "small"))
+    trainer = Trainer(data, settings, eyes, 0, torch.device("cpu"))
+    stages = Stages(trainer)
+    ours = timed(trainer.step, flags.steps)
+    plain = timed(PlainStep(data, flags.size), max(4, flags.steps // 4))
+    batch = settings.batch
+    print(f"{flags.size} px, {os.cpu_count()} cores, torch {torch.__version__}, median of {flags.steps} steps")
+    print("\n| step | frames in it | ms | steps/s | frames/s | times faster, per frame |\n|---|---|---|---|---|---|")
+    print(f"| plain, VGG-19 | 1 | {1000 * plain:.0f} | {1 / plain:.1f} | {1 / plain:.1f} | 1 |")
+    print(f"| ours | {batch} | {1000 * ours:.0f} | {1 / ours:.1f} | {batch / ours:.1f} | {plain / ours * batch:.1f} |")
+    print("\n| stage of ours | ms | share |\n|---|---|---|")
+    for name, seconds in stages.medians(ours).items():
+        print(f"| {name} | {1000 * seconds:.1f} | {seconds / ours:.0%} |")
+
+
+def timed(step: Callable[[], Any], count: int) -> float:
+    """Median seconds of a step, after three to warm up."""
+    seconds = []
+    for number in range(count + 3):
+        start_s = time.perf_counter()
+        step()
+        if number >= 3:
+            seconds.append(time.perf_counter() - start_s)
+    return median(seconds)
+
+
+class PlainStep:
+    """One step as the equations say, on one whole frame."""
+
+    def __init__(self, data: TrainingSet, size_px: int):
+        self.network = make_network(size_px, "live")
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=1e-3)
+        self.eyes = FeatureNetwork("vgg19", LAYERS).requires_grad_(False)  # its weights do not change its cost
+        self.condition = as_condition(data.warped[:1, 0], data.layout[:1])
+        self.truth = torch.from_numpy(data.truth[:1]).permute(0, 3, 1, 2).float() / 255
+
+    def __call__(self) -> None:
+        output = refine(self.network(self.condition), self.condition)
+        seen, wanted = self.eyes(output), self.eyes(self.truth)
+        x, y = seen["relu3_2"].flatten(2), wanted["relu3_2"].flatten(2)
+        loss = l1_loss(output, self.truth) + relative_l1(seen, wanted) + contextual_loss(x, y, block=None)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+
+
+class Stages:
+    """Times the parts of a trainer's step by standing in for them."""
+
+    def __init__(self, trainer: Trainer):
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        trainer.network.forward = self._timing("network, forward", trainer.network.forward)
+        trainer._eyes.forward = self._timing("features, forward", trainer._eyes.forward)
+        trainer._objective = self._timing("losses, forward", trainer._objective)
+        trainer._optimiser.step = self._timing("optimiser", trainer._optimiser.step)
+        trainer._follow = self._timing("mean weights", trainer._follow)
+        backward = self._timing("backward of all", torch.Tensor.backward)
+        torch.Tensor.backward = lambda loss: backward(loss)  # type: ignore[method-assign]
+
+    def _timing(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed_call(*args: Any, **named: Any) -> Any:
+            start_s = time.perf_counter()
+            result = call(*args, **named)
+            self._seconds[name].append(time.perf_counter() - start_s)
+            return result
+
+        return timed_call
+
+    def medians(self, step_s: float) -> dict[str, float]:
+        """Median seconds of each stage in one step, and what is left."""
+        steps = len(self._seconds["optimiser"])
+        found = {name: median(seconds) * round(len(seconds) / steps) for name, seconds in self._seconds.items()}
+        return found | {"data and the rest": max(0.0, step_s - sum(found.values()))}
+
+
+if __name__ == "__main__":
+    main()
