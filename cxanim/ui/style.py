@@ -78,6 +78,9 @@ CSS = """
 .credit { text-align: center; color: var(--body-text-color-subdued); font-size: .8rem; }
 .portrait img { width: 96px; height: 96px; border-radius: 12px; }
 figcaption { color: var(--body-text-color-subdued); font-size: .85rem; margin-top: 6px; }
+/* Room for the row of sources, which Gradio lets hang out of a field of fixed height. */
+.block:has(.source-selection) .video-container { height: calc(100% - 40px) !important; }
+.block:has(.source-selection) .video-container .wrap { height: 100% !important; }
 
 @media (max-width: 640px) {
   .sheet { padding: 14px; }
