@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from cxanim.models.crn import Window
@@ -75,23 +76,37 @@ def test_a_window_of_the_picture_is_its_part():
     torch.testing.assert_close(refine(part.cut(output), condition, part), part.cut(whole))
 
 
-def test_what_stands_still_stops_trembling_and_what_moves_is_shown_at_once():
+def face_at(x: float, y: float, size: float = 0.3) -> np.ndarray:
+    """Points spread over a box round (x, y)."""
+    spread = np.random.default_rng(1).uniform(-0.5, 0.5, (478, 3)) * size
+    return (spread + (x, y, 0)).astype(np.float32)
+
+
+@pytest.mark.parametrize("where", ["in the face", "outside it"])
+def test_what_stands_still_stops_trembling_and_what_moves_is_shown_at_once(where):
     random = np.random.default_rng(0)
     scene = np.full((64, 64, 3), 100, np.uint8)
+    face = face_at(0.5, 0.5, 2.0) if where == "in the face" else face_at(5, 5)
     steady, shown = Steady(), []
     for number in range(20):
         frame = scene.astype(np.int16) + random.integers(-2, 3, scene.shape)
         frame[20:40, number : number + 12] = 220
-        shown.append(steady.next(frame.clip(0, 255).astype(np.uint8)))
+        shown.append(steady.next(frame.clip(0, 255).astype(np.uint8), face))
         assert np.abs(shown[-1][22:38, number + 2 : number + 10].astype(int) - 220).max() <= 1
     still = np.stack(shown)[5:, 45:].astype(float)
-    assert (
-        np.abs(np.diff(still, axis=0)).mean() < 0.5 * np.abs(np.diff(random.integers(-2, 3, (2, 999)), axis=0)).mean()
-    )
+    trembling = np.abs(np.diff(random.integers(-2, 3, (2, 9999)), axis=0)).mean()
+    assert np.abs(np.diff(still, axis=0)).mean() < 0.5 * trembling
     assert abs(still.mean() - 100) < 0.3
+
+
+def test_a_slow_change_is_followed_in_the_face_and_averaged_round_it():
+    steady = Steady()
+    for level in range(0, 100, 5):
+        shown = steady.next(np.full((64, 64, 3), level, np.uint8), face_at(0.25, 0.5))
+    assert 95 - int(shown[32, 16, 0]) < 5 < 95 - int(shown[32, 60, 0])
 
 
 def test_a_steady_stream_begins_anew_with_another_size():
     steady = Steady()
-    steady.next(np.zeros((8, 8, 3), np.uint8))
-    assert (steady.next(np.full((16, 16, 3), 9, np.uint8)) == 9).all()
+    steady.next(np.zeros((8, 8, 3), np.uint8), face_at(0.5, 0.5))
+    assert (steady.next(np.full((16, 16, 3), 9, np.uint8), face_at(0.5, 0.5)) == 9).all()

@@ -79,7 +79,7 @@ class Motion:
                 parts[name] = np.stack([missing if part is None else part.astype(np.float32) for part in points])
         return cls(fps, parts, about=about)
 
-    def calmed(self, strength: float = 1.0, longest_gap_s: float | None = None) -> "Motion":
+    def calmed(self, strength: float = 0.5, longest_gap_s: float | None = None) -> "Motion":
         """The motion with gaps filled and trembling smoothed away."""
         longest = None if longest_gap_s is None else round(longest_gap_s * self.fps)
         calm = {}

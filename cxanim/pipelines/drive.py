@@ -29,7 +29,7 @@ PRESET_FPS = 30.0
 class DriveSettings(Gains):
     """How a driver moves a puppet."""
 
-    smoothing: float = setting(1.0, "how calm the motion is made; 0 keeps every tremble", low=0, high=4, step=0.1)
+    smoothing: float = setting(0.5, "how calm the motion is made; 0 keeps every tremble", low=0, high=4, step=0.1)
     moving_background: bool = setting(False, "let the background follow the head instead of standing still")
     loops: int = setting(1, "how often a preset is repeated", low=1, high=20, step=1)
 

@@ -43,7 +43,7 @@ class Renderer:
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3)."""
-        return self._steady.next(self._picture(face))
+        return self._steady.next(self._picture(face), face)
 
     def _picture(self, face: np.ndarray) -> np.ndarray:
         warped = self.warped(face)
