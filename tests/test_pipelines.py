@@ -133,12 +133,13 @@ def test_stopping_a_training_keeps_what_is_learnt(photo: Path, tmp_path: Path) -
     assert Puppet.load(tmp_path / "a.puppet").is_trained
 
 
-def test_loss_falls(clip: Path) -> None:
+@pytest.mark.parametrize("seed", [0, 1])  # behind a mask that could shut, seed 1 learnt nothing at all
+def test_loss_falls(clip: Path, seed: int) -> None:
     settings = replace(TINY, steps=60, batch=2)
     data = make_training_set([clip], settings, Machine(), Watch())
     data = replace(data, warped=np.zeros_like(data.warped))  # nothing to lean on: all must be learnt
     eyes = feature_network("small", layers_of("fast", False, "small"))
-    trainer = Trainer(data, settings, eyes, 0, torch.device("cpu"))
+    trainer = Trainer(data, settings, eyes, seed, torch.device("cpu"))
     truth = torch.from_numpy(data.truth).permute(0, 3, 1, 2).float() / 255
     condition = as_condition(data.warped[:, 0], data.layout)
 
@@ -151,7 +152,7 @@ def test_loss_falls(clip: Path) -> None:
     for _ in range(150):
         trainer.step()
     pixels, perceptual = (after / was for after, was in zip(wrong_by(), before, strict=True))
-    assert pixels < 0.7 and perceptual < 0.9, (pixels, perceptual)
+    assert pixels < 0.5 and perceptual < 0.85, (pixels, perceptual)
 
 
 def test_resumed_equals_uninterrupted(clip: Path, tmp_path: Path) -> None:

@@ -49,20 +49,19 @@ def test_convention_nudge_looks_where_it_points():
     condition[:, :3, 10, 12] = 1.0
     output = silence()
     share = 3 / SIZE
-    output[:, 4] = math.atanh(share / LARGEST_NUDGE)
+    output[:, 3] = math.atanh(share / LARGEST_NUDGE)
     shown = refine(output, condition)[0, 0]
     y, x = divmod(int(shown.argmax()), SIZE)
     assert (x, y) == (12 - 3, 10) and shown[y, x] > 0.99
-    output[:, 4], output[:, 5] = 0.0, math.atanh(share / LARGEST_NUDGE)
+    output[:, 3], output[:, 4] = 0.0, math.atanh(share / LARGEST_NUDGE)
     shown = refine(output, condition)[0, 0]
     y, x = divmod(int(shown.argmax()), SIZE)
     assert (x, y) == (12, 10 - 3)
 
 
-def test_colour_changes_only_where_the_mask_is_open():
+def test_colour_is_a_change_of_what_the_warp_shows():
     condition, output = torch.full((2, CONDITION_CHANNELS, SIZE, SIZE), 0.5), silence()
-    output[:, :3] = 0.3
-    output[:, 3], output[:, 3, :, 16:] = -30.0, 30.0
+    output[:, :3, :, 16:] = 0.3
     shown = refine(output, condition)
     assert torch.allclose(shown[..., :16], torch.tensor(0.5), atol=1e-5)
     assert torch.allclose(shown[..., 16:], torch.tensor(0.5 + math.tanh(0.3)), atol=1e-5)

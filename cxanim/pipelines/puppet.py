@@ -19,11 +19,11 @@ from cxanim.models import CRN, PRESETS
 from cxanim.motion.landmarks import FACE_POINTS
 from cxanim.output import ensure_writable
 
-KIND, FORMAT = "puppet", 1
+KIND, FORMAT = "puppet", 2
 PUPPET_SUFFIX = ".puppet"
 SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 6  # warped reference and layout map
-OUTPUT_CHANNELS, NUDGE_CHANNELS = 4, 2  # change of colour and mask; a smooth field that moves the warp into place
+OUTPUT_CHANNELS, NUDGE_CHANNELS = 3, 2  # change of colour; a smooth field that moves the warp into place
 _MOST_REFERENCES = 256
 _JPEG_QUALITY = 95
 

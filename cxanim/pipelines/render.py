@@ -1,6 +1,6 @@
 """From faces to pictures: the step that video export, evaluation and the live loop share.
 
-face -> nearest references, warped -> layout map -> CRN: nudge + colour + mask -> picture. Without a network the warped
+face -> nearest references, warped -> layout map -> CRN: nudge + colour -> picture. Without a network the warped
 reference is the picture.
 """
 
@@ -87,10 +87,10 @@ def as_condition(warped: np.ndarray, layout: np.ndarray) -> torch.Tensor:
 
 
 def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
-    """The picture (B, 3, S, S) in about [0, 1]: the warp, nudged into place, and changed where the mask is open.
+    """The picture (B, 3, S, S) in about [0, 1]: the warp, nudged into place, and changed in colour.
 
     Args:
-        output: (B, 6, S, S) what the network says: change of colour (3), mask (1), nudge (2). Zeros change nothing.
+        output: (B, 5, S, S) what the network says: change of colour (3), nudge (2). Zeros change nothing.
         condition: (B, 6, S, S) what it saw; the first three channels are what the warp shows.
         window: the part of the picture that the output is for, and that is given; the whole if None.
 
@@ -100,13 +100,13 @@ def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None 
     """
     size = condition.shape[-1]
     window = window or Window(0, 0, size)
-    change, mask = torch.tanh(output[:, :3]), torch.sigmoid(output[:, 3:4])
-    nudge = LARGEST_NUDGE * torch.tanh(output[:, 4:6])
+    change = torch.tanh(output[:, :3])
+    nudge = LARGEST_NUDGE * torch.tanh(output[:, 3:5])
     centres = (torch.arange(size, device=output.device) + 0.5) * (2 / size) - 1
     place = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
     grid = (window.cut(place) + 2 * nudge).permute(0, 2, 3, 1)
     warped = F.grid_sample(condition[:, :3], grid, padding_mode="border", align_corners=False)
-    return warped + mask * change
+    return warped + change
 
 
 def as_pictures(pictures: torch.Tensor) -> np.ndarray:
