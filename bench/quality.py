@@ -94,7 +94,7 @@ def table(results: dict, minutes: float) -> str:
         for who in ("puppet", "nearest", "warp", "static"):
             row = result["scores"][who]
             label = f"{name} ({result['steps']} steps)" if who == "puppet" else ""
-            cells = " | ".join(f"{row[key]:.3f}" for key in SHOWN)
+            cells = " | ".join("-" if row[key] is None else f"{row[key]:.3f}" for key in SHOWN)
             lines.append(f"| {label} | {who} | {cells} |")
     return "\n".join(lines) + "\n"
 

@@ -170,6 +170,8 @@ def _train(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
     if bool(flags.targets) == bool(flags.folder):
         raise BadSetting("targets: got both files and --targets, or neither.", "Give files, or --targets DIR.")
+    if flags.folder and (flags.resume or flags.preview):
+        raise BadSetting("--targets goes on by itself and has no preview.", "Leave --resume and --preview away.")
     if flags.folder:
         return _train_many(flags, terminal)
     terminal.preview_to(flags.preview)

@@ -133,9 +133,17 @@ def test_any_error_is_an_outcome(folder: Path, tmp_path: Path, monkeypatch: pyte
 def test_an_unknown_engine_and_a_missing_ray_are_said(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(ValueError, match="engine: got 'slurm'"):
         make_engine("slurm")
+    with pytest.raises(ValueError, match="workers: got -1"):
+        make_engine("local", -1)
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(CxanimError, match=r"pip install 'cxanim\[ray\]'"):
         make_engine("ray")
+
+
+def test_what_many_trainings_cannot_have_is_said(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    assert main(["train", "--targets", str(folder), "-o", str(tmp_path / "out"), "--resume"]) == 2
+    assert "Leave --resume and --preview away" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("targets", [[], ["a.png", "--targets", "."]])

@@ -454,6 +454,12 @@ def test_on_a_shared_gpu_a_job_still_stops():
     assert gpu.with_gpu(count_to, 10**6, watch=Watch(should_stop=lambda: True), minutes=1) < 10**6
 
 
+@pytest.mark.usefixtures("zero_gpu")
+def test_on_a_shared_gpu_a_whole_training_crosses_the_process(workspace: Workspace, character: Path):
+    puppet, status, _ = last(run_training(Desk(), workspace, "anna", str(character), QUICK_FIT))
+    assert "2 steps" in status and Puppet.load(Path(puppet)).is_trained
+
+
 def test_elsewhere_the_call_is_a_plain_call(monkeypatch: pytest.MonkeyPatch):
     told: list[Progress] = []
     assert gpu.with_gpu(count_to, 3, watch=Watch(told.append), minutes=1) == 3

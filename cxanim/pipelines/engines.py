@@ -24,14 +24,17 @@ _LOOK_EVERY_S, _TELL_EVERY_S = 0.2, 1.0
 News = tuple[str, Progress | Outcome]
 
 
-def make_engine(name: str, workers: int = 0) -> Engine:
-    """An engine by name; `workers` trainings at a time, 0 for as many as suit it.
+def make_engine(name: str, workers: int = 1) -> Engine:
+    """An engine by name; the local one runs so many trainings at a time.
 
     Raises:
-        CxanimError: Ray is not installed, or there is no cluster.
+        BadSetting: there is no such engine, or too few workers.
+        CxanimError: Ray is not installed.
     """
+    if workers < 1:
+        raise BadSetting(f"workers: got {workers}, expected at least 1.")
     if name == "local":
-        return LocalEngine(workers or 1)
+        return LocalEngine(workers)
     if name == "ray":
         return RayEngine()
     raise BadSetting(f"engine: got {name!r}, expected one of {', '.join(ENGINES)}.")
@@ -178,9 +181,8 @@ class _Board:
         self._news: dict[str, Progress] = {}
         self._stopped = False
 
-    def tell(self, name: str, progress: Progress) -> bool:
+    def tell(self, name: str, progress: Progress) -> None:
         self._news[name] = progress
-        return self._stopped
 
     def take(self) -> list[tuple[str, Progress]]:
         news, self._news = list(self._news.items()), {}
