@@ -191,8 +191,16 @@ def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
     puppet.save(tmp_path / "again.puppet")
     again = Puppet.load(tmp_path / "again.puppet")
     assert again.about == puppet.about and again.held_edges == puppet.held_edges
+    assert again.steadiness == puppet.steadiness
     assert len(again.references) == 4 and again.is_trained
     np.testing.assert_array_equal(again.neutral_face, puppet.neutral_face)
+
+
+@pytest.mark.parametrize("steadiness", [-1.0, 1e9, "much"])
+def test_an_impossible_steadiness_is_refused(trained: Path, tmp_path: Path, steadiness: object) -> None:
+    replace(Puppet.load(trained), steadiness=steadiness).save(tmp_path / "forged.puppet")
+    with pytest.raises(BadPuppet, match="damaged"):
+        Puppet.load(tmp_path / "forged.puppet")
 
 
 def test_progress_tells_steps_terms_and_a_preview(photo: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from cxanim.models.crn import Window
 from cxanim.pipelines.puppet import CONDITION_CHANNELS, NUDGE_CHANNELS, OUTPUT_CHANNELS, make_network
 from cxanim.pipelines.render import LARGEST_NUDGE, as_condition, as_pictures, refine
-from cxanim.pipelines.steady import Steady
+from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_strength
 
 SIZE = 32
 
@@ -103,6 +103,32 @@ def test_a_slow_change_is_followed_in_the_face_and_averaged_round_it():
     for level in range(0, 100, 5):
         shown = steady.next(np.full((64, 64, 3), level, np.uint8), face_at(0.25, 0.5))
     assert 95 - int(shown[32, 16, 0]) < 5 < 95 - int(shown[32, 60, 0])
+
+
+def tremble(random: np.random.Generator, levels: float, count: int = 30) -> list[np.ndarray]:
+    """A still scene and noise of so many grey levels."""
+    noise = random.normal(0, levels, (count, 48, 48, 3))
+    return list((100 + noise).round().clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("levels", [0.8, 1.6])
+def test_the_fitting_strength_lets_a_stream_tremble_as_the_truth_does(levels):
+    random = np.random.default_rng(0)
+    truth, shown, faces = tremble(random, 0.6), tremble(random, levels), [face_at(0.5, 0.5)] * 30
+    stretch = Stretch(shown, faces, truth)
+    strength = fitting_strength([stretch, stretch])
+    changed, was = stretch.flicker(strength)
+    assert 0 < strength < MOST_STRENGTH and 0.85 < changed / was <= 1.05
+
+
+def test_the_fitting_strength_has_its_limits():
+    random = np.random.default_rng(0)
+    faces = [face_at(0.5, 0.5)] * 30
+    calm, wild = tremble(random, 0.5), tremble(random, 30)
+    assert fitting_strength([Stretch(wild, faces, calm)]) == MOST_STRENGTH
+    assert fitting_strength([Stretch(calm, faces, tremble(random, 0.7))]) == 0
+    steady = Steady(0)
+    assert all((steady.next(picture, faces[0]) == picture).all() for picture in wild)
 
 
 def test_a_steady_stream_begins_anew_with_another_size():

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from cxanim.errors import BadSetting, Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
@@ -21,6 +22,8 @@ from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable
+from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.steady import Stretch, fitting_strength
 from cxanim.pipelines.trainer import Trainer, TrainerSettings
 from cxanim.pipelines.training_set import TrainingSet, clip_training_set, photo_training_set
 from cxanim.pipelines.training_state import TrainingState, state_path
@@ -32,6 +35,7 @@ _CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif")
 TARGET_SUFFIXES = (*_PHOTO_SUFFIXES, *_CLIP_SUFFIXES)
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
 _PACE_AFTER_S = 2.0
+_STRETCHES, _STRETCH_FRAMES = 3, 32  # by which it is told how much a puppet trembles
 
 Call = Callable[..., Any]
 
@@ -204,12 +208,14 @@ def learn(
     if earlier is not None:
         trainer.restore(earlier)
 
-    def learnt(seconds: float, terms: dict[str, float], finished: bool = False) -> Trained:
+    def learnt(seconds: float, terms: dict[str, float], *, ended: bool = False, finished: bool = False) -> Trained:
         training = {"settings": asdict(settings), "features": eyes.name, "seed": machine.seed}
         training |= {"steps": trainer.step_number, "finished": finished, "curve": trainer.curve}
         network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         about = data.puppet.about | {"training": training}
         puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
+        if ended:
+            puppet = replace(puppet, steadiness=_steadiness(puppet, data))
         if output is not None:
             puppet.save(output)
             trainer.state().save(state_path(output))
@@ -263,4 +269,16 @@ def _run(
         if time.monotonic() - kept_s >= _KEEP_EVERY_S:
             learnt(time.monotonic() - start_s, terms)
             kept_s = time.monotonic()
-    return learnt(time.monotonic() - start_s, terms, finished=over)
+    return learnt(time.monotonic() - start_s, terms, ended=True, finished=over)
+
+
+def _steadiness(puppet: Puppet, data: TrainingSet) -> float:
+    """How strongly a puppet must be averaged over time to stand as still as its target does."""
+    if puppet.is_photo:
+        return puppet.steadiness  # there is no truth but the warp, which trembles itself
+    renderer, stretches = Renderer(puppet), []
+    for end in np.linspace(0, len(data), _STRETCHES + 1)[1:].astype(int):
+        some = slice(max(0, end - _STRETCH_FRAMES), end)
+        pictures = [renderer.trembling(face) for face in data.faces[some]]
+        stretches.append(Stretch(pictures, data.faces[some], data.truth[some]))
+    return fitting_strength(stretches)

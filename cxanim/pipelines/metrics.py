@@ -12,7 +12,7 @@ import torch
 from cxanim.losses import FeatureNetwork, relative_l1
 
 VGG_DIST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
-_STILL_LEVELS = 2.0  # grey levels that a pixel of the truth may change by and still be called still
+_STILL_LEVELS = 2  # grey levels that a pixel of the truth may change by and still be called still
 _LEAST_FACE_PX = 32
 _LEAST_TEXTURE = 1e-3  # smaller eigenvalue of the structure tensor, as OpenCV scales it
 
@@ -59,11 +59,17 @@ def flicker(frames: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> tuple[
     """Sums of the frame-to-frame change of a video and of the truth, on pixels that stand still in the truth."""
     changed = was = 0.0
     for before, now, truth_before, truth_now in zip(frames, frames[1:], truth, truth[1:], strict=False):
-        true_change = cv2.absdiff(truth_now, truth_before).mean(2)
-        still = true_change <= _STILL_LEVELS
-        changed += float(cv2.absdiff(now, before).mean(2)[still].sum())
-        was += float(true_change[still].sum())
+        true_change = _change(truth_now, truth_before)
+        still = true_change <= 3 * _STILL_LEVELS
+        changed += float(_change(now, before)[still].sum()) / 3
+        was += float(true_change[still].sum()) / 3
     return changed, was
+
+
+def _change(now: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(S, S) how much the three channels of each pixel differ, in all."""
+    red, green, blue = cv2.split(cv2.absdiff(now, before))
+    return red.astype(np.uint16) + green + blue
 
 
 def drift_px(output: np.ndarray, truth: np.ndarray, person: np.ndarray) -> float:

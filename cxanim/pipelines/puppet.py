@@ -18,6 +18,7 @@ from cxanim.images import decode_jpeg, encode_jpeg
 from cxanim.models import CRN, PRESETS
 from cxanim.motion.landmarks import FACE_POINTS
 from cxanim.output import ensure_writable
+from cxanim.pipelines.steady import MOST_STRENGTH
 
 KIND, FORMAT = "puppet", 2
 PUPPET_SUFFIX = ".puppet"
@@ -55,6 +56,7 @@ class Puppet:
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
         network: the trained CRN, or None for an instant puppet.
         network_shape: its preset ("live", "good", "paper").
+        steadiness: how strongly its pictures are averaged over time, see `Steady`.
         about: kind ("photo" or "clip"), provenance, settings and training curve, as JSON holds them.
     """
 
@@ -65,6 +67,7 @@ class Puppet:
     held_edges: tuple[bool, bool, bool, bool] = (False, False, False, False)
     network: CRN | None = None
     network_shape: str = "live"
+    steadiness: float = 1.0
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -95,7 +98,7 @@ class Puppet:
 
     def instant(self) -> "Puppet":
         """The same target without training: its neutral picture and the warp."""
-        return replace(self, references=(self.references[self.neutral],), neutral=0, network=None)
+        return replace(self, references=(self.references[self.neutral],), neutral=0, network=None, steadiness=1.0)
 
     def save(self, path: Path) -> None:
         """Write the puppet's file, whole or not at all."""
@@ -117,6 +120,7 @@ class Puppet:
             "neutral": self.neutral,
             "held_edges": list(self.held_edges),
             "network": self.network_shape if self.network is not None else None,
+            "steadiness": self.steadiness,
             "about": self.about,
         }
         write_checkpoint(path, KIND, FORMAT, header, tensors)
@@ -173,7 +177,8 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network.eval()
     plate = tensors.get("plate")
     edges = tuple(bool(edge) for edge in header["held_edges"])
-    if len(edges) != 4:
+    steadiness = header.get("steadiness", 1.0)  # files of before 2026-11-21 have none
+    if len(edges) != 4 or not isinstance(steadiness, float) or not 0 <= steadiness <= MOST_STRENGTH:
         raise ValueError("impossible header")
     _check_about(header["about"])
     return Puppet(
@@ -184,6 +189,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         held_edges=edges,
         network=network,
         network_shape=header["network"] or "live",
+        steadiness=steadiness,
         about=header["about"],
     )
 

@@ -34,7 +34,7 @@ class Renderer:
         self._moving_background = moving_background
         self._warps: dict[int, Warp] = {}
         self._retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
-        self._steady = Steady()
+        self._steady = Steady(puppet.steadiness)
         self._network = None
         if puppet.network is not None:
             self._network = puppet.network.to(self.device).eval()
@@ -43,9 +43,10 @@ class Renderer:
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3)."""
-        return self._steady.next(self._picture(face), face)
+        return self._steady.next(self.trembling(face), face)
 
-    def _picture(self, face: np.ndarray) -> np.ndarray:
+    def trembling(self, face: np.ndarray) -> np.ndarray:
+        """The next frame, not averaged over time."""
         warped = self.warped(face)
         if self._network is None:
             return warped

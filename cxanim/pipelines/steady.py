@@ -2,16 +2,20 @@
 
 Landmarks tremble by a fraction of a pixel even when a face stands still, and what is warped by them trembles along; so
 do hair and shoulders where one reference fades into another. The eye sees that at once in what should be still. Round
-the face much may be averaged, in the face little: a smile that begins is a slow change too.
+the face much may be averaged, in the face little: a smile that begins is a slow change too. How much is right differs
+from target to target; a clip of one tells.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from cxanim.motion.pose import face_box
+from cxanim.pipelines.metrics import flicker
 
+MOST_STRENGTH = 2.0
 _REACH_PX = 5  # a change counts for its neighbourhood, so that no edge of something moving is left behind
 _FACE_GROWN = 0.15
 _SOFT_SHARE = 0.06  # of the picture, over which one rule goes over into the other
@@ -25,6 +29,10 @@ class _Rule:
     moving_levels: float
     least: float
 
+    def at(self, strength: float) -> "_Rule":
+        """The rule with larger changes averaged, and more: each number grows or shrinks by its own measure."""
+        return _Rule(strength * self.still_levels, strength * self.moving_levels, self.least**strength)
+
     def share(self, change: np.ndarray) -> np.ndarray:
         """How much of the new picture counts where it changed so much."""
         share = (change - self.still_levels) / (self.moving_levels - self.still_levels)
@@ -35,9 +43,15 @@ _IN_FACE, _ROUND_FACE = _Rule(2, 6, 0.2), _Rule(8, 24, 0.1)
 
 
 class Steady:
-    """One stream of pictures of one size."""
+    """One stream of pictures of one size.
 
-    def __init__(self) -> None:
+    Args:
+        strength: in [0, 2]; 0 leaves every picture as it is, 1 is right for most targets.
+    """
+
+    def __init__(self, strength: float = 1.0) -> None:
+        self._in_face, self._round_face = _IN_FACE.at(strength), _ROUND_FACE.at(strength)
+        self._idle = strength == 0
         self._shown: np.ndarray | None = None
 
     def next(self, picture: np.ndarray, face: np.ndarray) -> np.ndarray:
@@ -47,15 +61,55 @@ class Steady:
             picture: (S, S, 3) uint8.
             face: (478, 3) where its face is.
         """
+        if self._idle:
+            return picture
         if self._shown is None or self._shown.shape != picture.shape:
             self._shown = picture.astype(np.float32)
             return picture
         change = cv2.subtract(picture, self._shown, dtype=cv2.CV_32F)
         size = cv2.blur(cv2.transform(np.abs(change), np.full((1, 3), 1 / 3, np.float32)), (_REACH_PX, _REACH_PX))
-        outside = _ROUND_FACE.share(size)
-        share = outside + _face_mask(face, picture.shape[0]) * (_IN_FACE.share(size) - outside)
+        outside = self._round_face.share(size)
+        share = outside + _face_mask(face, picture.shape[0]) * (self._in_face.share(size) - outside)
         self._shown += cv2.multiply(change, cv2.merge([share, share, share]))
         return cv2.convertScaleAbs(self._shown)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive frames of a clip, beside what a puppet shows of them.
+
+    Attributes:
+        pictures: what the puppet shows, each (S, S, 3) uint8, not averaged.
+        faces: where the face is in each.
+        truth: the frames themselves.
+    """
+
+    pictures: Sequence[np.ndarray]
+    faces: Sequence[np.ndarray]
+    truth: Sequence[np.ndarray]
+
+    def flicker(self, strength: float) -> tuple[float, float]:
+        """Sums of the changes shown at a strength and of the true ones, where the truth stands still."""
+        steady = Steady(strength)
+        return flicker([steady.next(*shown) for shown in zip(self.pictures, self.faces, strict=True)], self.truth)
+
+
+def fitting_strength(stretches: Sequence[Stretch]) -> float:
+    """The strength at which a puppet trembles as much as its target does, where that stands still."""
+
+    def trembles_more(strength: float) -> bool:
+        changed, was = np.sum([stretch.flicker(strength) for stretch in stretches], axis=0)
+        return bool(changed > was)
+
+    low, high = 0.0, MOST_STRENGTH
+    if not trembles_more(low):
+        return low
+    if trembles_more(high):
+        return high
+    for _ in range(5):
+        middle = (low + high) / 2
+        low, high = (middle, high) if trembles_more(middle) else (low, middle)
+    return high
 
 
 def _face_mask(face: np.ndarray, size_px: int) -> np.ndarray:

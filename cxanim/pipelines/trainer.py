@@ -22,6 +22,7 @@ import torch
 from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork
 from cxanim.models.crn import Window
+from cxanim.motion.pose import face_box
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
 from cxanim.pipelines.puppet import make_network
 from cxanim.pipelines.render import as_condition, as_pictures, refine
@@ -66,7 +67,8 @@ class Trainer:
         self._is_photo = data.puppet.is_photo
         self._draw = torch.Generator()
         self._objective = make_objective(settings, self._is_photo, eyes.name, self._draw)
-        self._window_px = _window_px(data.boxes, size)
+        self._boxes = np.array([face_box(face, grow=0.3) for face in data.faces])
+        self._window_px = _window_px(self._boxes, size)
         self._photo = _as_tensor(data.puppet.references[data.puppet.neutral].picture[None], device)
 
     def step(self) -> dict[str, float]:
@@ -77,7 +79,7 @@ class Trainer:
         reference = random.integers(self.data.warped.shape[1], size=self.settings.batch)
         condition = as_condition(self.data.warped[chosen, reference], self.data.layout[chosen])
         condition = condition.to(self.device, memory_format=torch.channels_last)
-        window = self._window(self.data.boxes[chosen].mean(0), random)
+        window = self._window(self._boxes[chosen].mean(0), random)
         truth = window.cut(_as_tensor(self.data.truth[chosen], self.device))
         self.network.train()
         output = refine(self.network(condition, window), condition, window)
@@ -85,7 +87,7 @@ class Trainer:
             target = source = self._eyes(truth)
             if self._is_photo:
                 # The target is the photo where its own face is; the source is what the warp shows.
-                place = self._window(self.data.boxes[0], random, on_face=True)
+                place = self._window(self._boxes[0], random, on_face=True)
                 target = self._eyes(place.cut(self._photo).expand(len(chosen), -1, -1, -1))
         total, terms = self._objective(
             image=output, truth=truth, output=self._eyes(output), target=target, source=source

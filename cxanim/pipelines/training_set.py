@@ -17,7 +17,7 @@ import numpy as np
 from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
-from cxanim.motion.pose import Pose, face_box
+from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral, perform
 from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
@@ -40,7 +40,7 @@ class TrainingSet:
         truth: (T, S, S, 3) uint8 what the puppet should show.
         warped: (T, K, S, S, 3) uint8 what the warp shows, of the K references that suit best.
         layout: (T, S, S, 3) uint8 layout maps.
-        boxes: (T, 4) face boxes x0, y0, x1, y1, normalised.
+        faces: (T, 478, 3) where the face is in each.
         chances: (T,) how often each is drawn, summing to 1.
         fingerprint: says whether a training may be resumed on this set.
         notes: what a person should know.
@@ -50,7 +50,7 @@ class TrainingSet:
     truth: np.ndarray
     warped: np.ndarray
     layout: np.ndarray
-    boxes: np.ndarray
+    faces: np.ndarray
     chances: np.ndarray
     fingerprint: str
     notes: tuple[str, ...] = ()
@@ -121,10 +121,10 @@ def _training_set(
     puppet: Puppet, truth: np.ndarray, warped: np.ndarray, faces: Sequence[np.ndarray], notes: Sequence[str]
 ) -> TrainingSet:
     layout = np.stack([draw_layout(Pose(face=face), puppet.size_px) for face in faces])
-    boxes = np.array([face_box(face, grow=0.3) for face in faces])
-    digest = hashlib.sha256(truth.tobytes() + np.stack(faces).tobytes()).hexdigest()[:16]
+    stacked = np.stack(faces)
+    digest = hashlib.sha256(truth.tobytes() + stacked.tobytes()).hexdigest()[:16]
     chances = rarity(np.stack([appearance(face, puppet.neutral_face) for face in faces]))
-    return TrainingSet(puppet, truth, warped, layout, boxes, chances, digest, tuple(notes))
+    return TrainingSet(puppet, truth, warped, layout, stacked, chances, digest, tuple(notes))
 
 
 def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[Puppet, list[int]]:
