@@ -280,5 +280,5 @@ def _steadiness(puppet: Puppet, data: TrainingSet) -> float:
     for end in np.linspace(0, len(data), _STRETCHES + 1)[1:].astype(int):
         some = slice(max(0, end - _STRETCH_FRAMES), end)
         pictures = [renderer.trembling(face) for face in data.faces[some]]
-        stretches.append(Stretch(pictures, data.faces[some], data.truth[some]))
+        stretches.append(Stretch(pictures, list(data.faces[some]), list(data.truth[some])))
     return fitting_strength(stretches)
