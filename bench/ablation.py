@@ -41,7 +41,8 @@ def main() -> None:
     flags = parser.parse_args()
     folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
     if not folder.is_dir():
-        sys.exit(f"no clips at {folder}; set CXANIM_TEST_DATA")
+        print(f"Nothing to measure on: no clips at {folder}; set CXANIM_TEST_DATA.")
+        return
     clip = folder / f"{flags.clip}.mp4"
     machine, watch = Machine(), Watch()
     settings = FitSettings(steps=flags.steps, until=0.8)
@@ -53,7 +54,7 @@ def main() -> None:
 
     def report(name: str, show: Show, steps: int = 0) -> None:
         row = exam.score(show, eyes, name)
-        print(f"| {name} | {steps or '-'} | " + " | ".join(f"{row[key]:.3f}" for key in SHOWN) + " |", flush=True)
+        print(f"| {name} | {steps or '-'} | " + " | ".join(cell(row[key]) for key in SHOWN) + " |", flush=True)
 
     for name, show in exam.baselines().items():
         report(name, show)
@@ -73,6 +74,10 @@ def main() -> None:
         )
         trained = learn(seen, how, machine, watch=watch)
         report(name, shown_with(trained.puppet, warp, layout), trained.steps)
+
+
+def cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def shown_with(puppet, warp: bool, layout: bool) -> Show:

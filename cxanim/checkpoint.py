@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cxanim.errors import BadPuppet
+from cxanim.input import size_of_file
 from cxanim.output import atomic_output
 
 MAX_BYTES = 1 << 30
@@ -90,15 +91,11 @@ def read_checkpoint(
 
 
 def _read_bytes(path: Path, kind: str, max_bytes: int) -> bytes:
-    if not path.is_file():
-        raise BadPuppet(f"There is no {kind} file {path}.", "Check the name.")
+    size = size_of_file(path, kind, BadPuppet)
+    if size > max_bytes:
+        problem = f"{path.name} has {size / 1e6:.1f} MB; at most {max_bytes / 1e6:.1f} MB are accepted."
+        raise BadPuppet(problem, "Use a smaller one.")
     try:
-        size = path.stat().st_size
-        if size == 0:
-            raise BadPuppet(f"{path.name} is empty (0 bytes).", _AGAIN)
-        if size > max_bytes:
-            problem = f"{path.name} has {size / 1e6:.1f} MB; at most {max_bytes / 1e6:.1f} MB are accepted."
-            raise BadPuppet(problem, "Use a smaller one.")
         with path.open("rb") as file:
             return file.read(size)
     except OSError as error:

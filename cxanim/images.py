@@ -8,6 +8,7 @@ import io
 import os
 import re
 import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from cxanim.errors import CannotWrite, TooLarge, UnreadableImage
+from cxanim.input import size_of_file
 from cxanim.limits import Limits
 from cxanim.output import atomic_output, ensure_writable
 
@@ -31,6 +33,9 @@ _DAMAGE = (
     struct.error,
 )  # fmt: skip
 _SAVE_AS = "Save it as JPEG or PNG and try again."
+
+# Between once and twice its limit Pillow only warns, on stderr; we say it in words.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -74,6 +79,7 @@ def read_image(path: str | os.PathLike[str], limits: Limits | None = None) -> Re
     path = Path(path)
     limits = limits or Limits.from_environment()
     _check_bytes(path, limits)
+    Image.MAX_IMAGE_PIXELS = round(limits.megapixels * 1e6)  # Pillow's own guard: an error from twice as many on
     try:
         with path.open("rb") as file:
             _refuse_heic(path, file.read(64))
@@ -86,8 +92,6 @@ def read_image(path: str | os.PathLike[str], limits: Limits | None = None) -> Re
         raise _too_many_pixels(path, _pixels_named_in(error), limits) from error
     except Image.UnidentifiedImageError as error:
         raise UnreadableImage(f"{path.name} is not a picture that can be read.", _SAVE_AS) from error
-    except PermissionError as error:
-        raise UnreadableImage(f"{path.name} may not be read.", "Give yourself the right to read it.") from error
     except _DAMAGE as error:
         problem = f"{path.name} is damaged or cut short ({error})."
         raise UnreadableImage(problem, "Export or download it again.") from error
@@ -181,13 +185,7 @@ def _format_of(path: Path) -> str:
 
 
 def _check_bytes(path: Path, limits: Limits) -> None:
-    if path.is_dir():
-        raise UnreadableImage(f"{path} is a folder.", "Name a picture inside it.")
-    if not path.is_file():
-        raise UnreadableImage(f"There is no file {path}.", "Check the name.")
-    size = path.stat().st_size
-    if size == 0:
-        raise UnreadableImage(f"{path.name} is empty (0 bytes).", "Export or download it again.")
+    size = size_of_file(path, "picture", UnreadableImage)
     if size > limits.image_mb * 1e6:
         problem = f"{path.name} has {size / 1e6:.1f} MB; the limit is {limits.image_mb:g} MB."
         raise TooLarge(problem, "Make it smaller, or raise CXANIM_MAX_IMAGE_MB.")

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cxanim.errors import CannotWrite
+from filelock import FileLock, Timeout
+
+from cxanim.errors import Busy, CannotWrite
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -48,6 +50,31 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def one_writer(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep the place of a result for one job as long as the block lasts.
+
+    Raises:
+        Busy: another job writes to the same place.
+        CannotWrite: as `atomic_output`.
+    """
+    shown = Path(path)
+    target = Path(os.path.realpath(path))
+    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        problem = f"Another job is writing {shown.name} at this moment."
+        raise Busy(problem, "Wait until it is done, or name another file.") from error
+    except OSError as error:
+        raise cannot_write(shown, error) from error
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def ensure_writable(path: str | os.PathLike[str]) -> None:

@@ -4,8 +4,8 @@ A task's settings are a frozen dataclass that inherits `Settings`, each field ma
 
     @dataclass(frozen=True)
     class FitSettings(Settings):
-        minutes: float = setting(5.0, "how long to train", low=0.1, high=600, unit="min")
-        features: str = setting("small", "network that the losses look through", choices=("small", "vgg19"))
+        minutes: float = setting(5.0, "how long to train", low=0.05, high=1440, unit="min")
+        network: str = setting("live", "size of the network", choices=("live", "good", "paper"))
 
 An unknown name, a wrong type or a value out of range is a BadSetting, which is a ValueError; it names the field, what
 came and what is allowed.

@@ -4,6 +4,7 @@ import math
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -53,8 +54,10 @@ class Terminal:
     def stop(self) -> None:
         """Ask the job to stop; a second time, or where nothing would be kept, stop at once."""
         self._stops += 1
-        if self._stops > 1 or not (self._keeps_on_stop and self._training):
+        if not (self._keeps_on_stop and self._training):
             raise Cancelled
+        if self._stops > 1:
+            raise Cancelled("Stopped at once.", "What was kept before is still there; a minute may be lost.")
 
     def release(self) -> None:
         """Give Ctrl-C and the like back to their usual meaning."""
@@ -84,8 +87,10 @@ class Terminal:
             print(line, file=self._stream)
 
     def fail(self, line: str, code: int = 2) -> int:
-        """Say in one line what went wrong; return the exit code."""
+        """Say in one line what went wrong, after its traceback where CXANIM_DEBUG is set; return the exit code."""
         self.close()
+        if os.environ.get("CXANIM_DEBUG"):
+            traceback.print_exc(file=self._stream)
         print("cxanim: " + " ".join(line.split()), file=self._stream)
         return code
 

@@ -26,7 +26,7 @@ from skimage.data import astronaut
 
 from cxanim.cli import main
 from cxanim.errors import NotEnoughMemory, is_out_of_memory
-from cxanim.output import atomic_output
+from cxanim.output import atomic_output, one_writer
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.drive import DriveSettings
 from cxanim.pipelines.fit import FitSettings
@@ -148,6 +148,7 @@ REFUSED_PICTURES: dict[str, tuple[Callable[[Path, Image.Image], Any], str]] = {
     "letter.jpg": (lambda path, face: path.write_text("Dear Anna"), "is not a picture that can be read"),
     "phone.heic": (lambda path, face: path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(64)), "is a HEIC picture"),
     "gone.png": (lambda path, face: None, "There is no file"),
+    "n" * 300: (lambda path, face: None, "There is no file"),
 }
 TAKEN_PICTURES: dict[str, Callable[[Path, Image.Image], Any]] = {
     "grey.png": save_as("L"),
@@ -211,6 +212,7 @@ REFUSED_VIDEOS: dict[str, tuple[Callable[[Path, Image.Image], Any], str]] = {
     "rarely.mp4": (lambda path, face: write_faces(path, face, 28, blank=range(1, 28)), "only in 1 of 28 frames"),
     "long.mp4": (lambda path, face: write_faces(path, face, 40), "4.0 s are to be read; the limit is 3 s"),
     "gone.mp4": (lambda path, face: None, "gone.mp4"),
+    "n" * 300: (lambda path, face: None, "There is no "),
 }
 
 
@@ -438,6 +440,17 @@ def test_an_app_that_is_killed_leaves_nothing_half_written_and_opens_again(chara
         answer = client.predict(photo=handle_file(character), preset="blink", size=128, api_name="/animate")
         assert "Done" in answer[3]
         assert not killed & set(files()), "what the killed app left behind is still there"
+
+
+def test_two_trainings_of_one_puppet_do_not_mix(face: Path, out: Path, capfd: pytest.CaptureFixture[str]):
+    """Each page trains into a folder of its own; at the command line two may name the same file."""
+    with one_writer(out / "o.puppet"):
+        said, _ = by_command(capfd, out, "train", face, "-o", out / "o.puppet", "--steps", 1, "--size", 64)
+    assert said == (
+        "Another job is writing o.puppet at this moment. Wait until it is done, or name another file."
+    )  # fmt: skip
+    assert by_command(capfd, out, "train", face, "-o", out / "o.puppet", "--steps", 1, "--size", 64)[0] is None
+    assert sorted(path.name for path in out.iterdir()) == ["o.puppet", "o.state"]
 
 
 def test_a_second_job_of_a_visitor_waits_for_an_answer_in_words(face: Path, workspace: Workspace):

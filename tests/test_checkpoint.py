@@ -58,7 +58,7 @@ def test_refuses_more_bytes_than_allowed(puppet: Path) -> None:
 
 
 def test_refuses_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(BadPuppet, match="no puppet file"):
+    with pytest.raises(BadPuppet, match="There is no file"):
         read_checkpoint(tmp_path / "a.puppet", "puppet", [3])
 
 

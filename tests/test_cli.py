@@ -1,6 +1,7 @@
 """The command line's contract: flags derive from settings, JSON alone on stdout, exit 2 with one line, nothing left."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -224,6 +225,29 @@ def test_placed_points_animate_what_no_detector_finds(tmp_path: Path, capfd: pyt
     for bad in ("", "[]", '{"points": {"chin": [1, 2]}}', '{"points": {"ear": [1, 2]}}', '{"points": 3}'):
         points.write_text(bad)
         refused(capfd, tmp_path, *command, *SIZE)
+
+
+def test_a_picture_that_pillow_warns_of_is_refused_in_one_line(tmp_path: Path) -> None:
+    Image.new("1", (10_000, 11_000)).save(tmp_path / "big.png")
+    command = [*CXANIM, "animate", tmp_path / "big.png", "--motion", "nod", "-o", tmp_path / "o.mp4"]
+    for limit, words in (("50", "110.0 megapixels; the limit is 50"), ("200", "No face was found")):
+        place = os.environ | {"CXANIM_MAX_MEGAPIXELS": limit}
+        job = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=place)
+        assert job.returncode == 2
+        assert words in job.stderr and len(job.stderr.splitlines()) == 1
+
+
+def test_debugging_shows_the_traceback_before_the_line(tmp_path: Path) -> None:
+    command = [*CXANIM, "animate", tmp_path / "gone.png", "--motion", "nod", "-o", tmp_path / "o.mp4"]
+    job = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"CXANIM_DEBUG": "1"})
+    assert job.returncode == 2
+    assert "Traceback (most recent call last)" in job.stderr
+    assert job.stderr.splitlines()[-1].startswith("cxanim: There is no file")
+
+
+def test_one_place_for_two_videos_is_refused(photo: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    both = tmp_path / "o.mp4"
+    refused(capfd, tmp_path, "animate", photo, "--motion", "nod", "-o", both, "--beside", both)
 
 
 def test_killed_in_the_middle_leaves_nothing_half_written(photo: Path, tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_a_folder_without_targets_is_said(tmp_path: Path, name: str):
         find_targets(tmp_path / name)
 
 
+def test_a_folder_that_may_not_be_looked_into_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(CxanimError, match="targets may not be looked into"):
+        find_targets(folder)
+
+
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_one_that_fails_leaves_the_others_alone_and_a_second_run_skips_them(
     engine: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -78,6 +87,10 @@ def test_one_that_fails_leaves_the_others_alone_and_a_second_run_skips_them(
     assert main([*command, "--json"]) == 0
     answer = json.loads(capfd.readouterr().out)
     assert {name: facts["status"] for name, facts in answer.items()} == {"anna": SKIPPED, "carl": SKIPPED}
+    Image.open(folder / "anna.png").resize((300, 300)).save(folder / "anna.png")  # another picture, trained afresh
+    assert main([*command, "--json"]) == 0
+    answer = json.loads(capfd.readouterr().out)
+    assert {name: facts["status"] for name, facts in answer.items()} == {"anna": TRAINED, "carl": SKIPPED}
     assert main([*command, "--steps", "3"]) == 0  # other settings: another training
 
 

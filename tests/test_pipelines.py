@@ -13,10 +13,13 @@ from cxanim import Puppet, animate, drive, extract_motion, train
 from cxanim.errors import BadPuppet, Cancelled, CannotWrite, CxanimError, NoFace
 from cxanim.images import write_image
 from cxanim.losses import feature_network, relative_l1
+from cxanim.motion.crop import Crop
 from cxanim.motion.recording import Motion
+from cxanim.pipelines import fit
 from cxanim.pipelines.animate import AnimateSettings
+from cxanim.pipelines.clip import observe_clip
 from cxanim.pipelines.drive import DriveSettings, prepare_drive
-from cxanim.pipelines.evaluate import EvaluateSettings, evaluate
+from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
 from cxanim.pipelines.fit import FitSettings, make_training_set
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
@@ -25,7 +28,7 @@ from cxanim.pipelines.render import as_condition, refine
 from cxanim.pipelines.trainer import Trainer
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
-from cxanim.video import open_video, open_video_writer
+from cxanim.video import VideoWriter, open_video, open_video_writer
 
 TINY = FitSettings(steps=3, size=64, batch=1, references=4)
 
@@ -131,6 +134,51 @@ def test_stopping_a_training_keeps_what_is_learnt(photo: Path, tmp_path: Path) -
     result = train([photo], tmp_path / "a.puppet", endless, watch=StopAfter(160 + 4))
     assert 1 <= result.steps <= 5
     assert Puppet.load(tmp_path / "a.puppet").is_trained
+
+
+def test_two_videos_appear_both_or_not_at_all(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = VideoWriter.finish
+
+    def fail_on_the_main_one(writer: VideoWriter) -> None:
+        if writer.frames_written and writer._path.name == "o.mp4":
+            raise CannotWrite("The disk is full.", "Free some space.")
+        finish(writer)
+
+    monkeypatch.setattr(VideoWriter, "finish", fail_on_the_main_one)
+    with pytest.raises(CannotWrite):
+        animate(photo, "blink", tmp_path / "o.mp4", AnimateSettings(size=128), beside=tmp_path / "both.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stopping_after_the_last_step_loses_nothing(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr(fit, "_stretches", stop)
+    learnt = train([clip], tmp_path / "a.puppet", TINY)
+    assert learnt.steps == 3 and learnt.puppet.steadiness == 1
+    assert Puppet.load(tmp_path / "a.puppet").training["steps"] == 3
+
+
+def test_a_slow_network_is_watched_for_seconds_only(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "_WATCH_S", 0.0)
+    assert train([clip], tmp_path / "a.puppet", TINY).puppet.steadiness == 1
+
+
+def test_a_clip_of_the_same_name_is_not_taken_for_the_trained_one(trained: Path, clip: Path, tmp_path: Path) -> None:
+    puppet = Puppet.load(trained)
+    other = tmp_path / clip.name
+    other.write_bytes(clip.read_bytes() + b"\0\0\0\x08free")  # the same video, a larger file
+    windows = [Exam(puppet, observe_clip(path), 0.0, 2, Watch())._crop for path in (clip, other)]
+    x, y, side, _, _ = puppet.trained_windows[0][1]
+    assert windows[0] == Crop(x, y, side)
+    assert puppet.about["files"] == [[clip.name, clip.stat().st_size]]
+    shifted = replace(puppet, about=puppet.about | {"crops": [[x + 7, y, side, *puppet.about["crops"][0][3:]]]})
+    assert Exam(shifted, observe_clip(other), 0.0, 2, Watch())._crop == windows[1] != Crop(x + 7, y, side)
 
 
 @pytest.mark.parametrize("seed", [0, 1])  # behind a mask that could shut, seed 1 learnt nothing at all

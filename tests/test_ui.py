@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr  # noqa: TID253 - the tests of the one place that may load it
 import numpy as np
 import pytest
+from conftest import serve_app
 from gradio_client import Client, handle_file
 
 from cxanim.errors import BadSetting, Busy, Cancelled, CannotWrite, CxanimError, NoFace
@@ -278,6 +279,18 @@ def test_a_run_deletes_what_a_killed_one_left_and_nothing_of_one_that_lives(tmp_
     assert mine.exists()
     alive.close(), next_run.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_app_that_is_told_to_end_takes_everything_temporary_with_it(character: Path, tmp_path: Path):
+    home = tmp_path / "home"
+    home.mkdir()
+    with serve_app(home) as (url, app):
+        client = Client(url, verbose=False, download_files=str(tmp_path / "results"))
+        client.predict(photo=handle_file(character), preset="blink", size=128, api_name="/animate")
+        assert [path.suffix for path in home.glob("run-*/visitors/*/*/*.mp4")] == [".mp4", ".mp4"]
+        app.terminate()
+        app.wait(20)
+        assert list(home.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):

@@ -9,7 +9,8 @@ variant of R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss ...", ECC
 Differs from the paper:
     - presets `live` and `good` are slim and without normalisation: at batch 1 or 2 its statistics are noise, and
       without it nothing needs folding when the network runs live.
-    - upsampling is by pixel centres (align_corners=False), so that the picture does not drift by half a pixel.
+    - in the same two, upsampling is by pixel centres (align_corners=False), so that the picture does not drift by
+      half a pixel; `paper` does as its authors did.
 """
 
 import math

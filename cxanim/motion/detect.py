@@ -269,7 +269,10 @@ def _shrunk(picture: np.ndarray, longest_px: int = _LARGEST_INPUT_PX) -> np.ndar
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """MediaPipe's C++ core greets on stderr, below Python; a command line should not."""
+    """MediaPipe's C++ core greets on stderr, below Python; a command line should not, but where CXANIM_DEBUG is set."""
+    if os.environ.get("CXANIM_DEBUG"):
+        yield
+        return
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _ONE_AT_A_TIME:  # two threads that each keep and restore the handle would end with it closed for good

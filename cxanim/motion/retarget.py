@@ -6,6 +6,7 @@ as ratios. A `Performance` holds these, free of the driver's shape. Applied to t
 that face in its own proportions. The neutral is chosen, never blindly the first frame.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from cxanim.motion.pose import eye_distance
 from cxanim.motion.ratios import eye_closure, eye_openness, mouth_gap, upright_mouth_gap, with_lids, with_mouth_gap
 from cxanim.motion.regions import region_weights, yardsticks
 from cxanim.settings import Settings, setting
+
+_MOST_COMPARED = 1000  # faces among which the neutral one is chosen
 
 
 @dataclass(frozen=True)
@@ -132,13 +135,16 @@ class _Neutral:
 def most_neutral(faces: Sequence[np.ndarray | None]) -> int:
     """Number of the frame whose face is the most relaxed: mouth closed, eyes open, head as in most frames.
 
+    Of a long clip some are compared, evenly spread, so that its length costs no memory.
+
     Raises:
         ValueError: no frame has a face.
     """
     seen = [index for index, face in enumerate(faces) if face is not None]
     if not seen:
         raise ValueError("faces: got no face in any frame, expected at least one")
-    found = np.stack([face for face in faces if face is not None]).astype(np.float64)
+    seen = seen[:: math.ceil(len(seen) / _MOST_COMPARED)]
+    found = np.stack([face for index in seen if (face := faces[index]) is not None]).astype(np.float64)
     reference = np.median(found, axis=0)
     shapes = np.stack([fit_similarity(stable_points(reference), stable_points(face)).undone(face) for face in found])
     unit = eye_distance(reference)

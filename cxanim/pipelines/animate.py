@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from cxanim.motion.crop import Crop
-from cxanim.pipelines.drive import DriveSettings, Rendered, prepare_drive, render_video
+from cxanim.pipelines.drive import DriveSettings, Rendered, ensure_videos_writable, prepare_drive, render_video
 from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
@@ -15,7 +15,6 @@ from cxanim.pipelines.puppet import SIZES_PX, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
-from cxanim.video import ensure_video_writable
 
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
 _LONGEST_SIDE_PX = 1920
@@ -66,8 +65,7 @@ def animate(
     """
     settings, machine, watch = settings or AnimateSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
-    for video in filter(None, (output, beside)):
-        ensure_video_writable(video)
+    ensure_videos_writable(output, beside)
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
     seen = observe_photo(Path(photo), face)

@@ -136,7 +136,7 @@ class _Follower:
         self.most_faces = 0
 
     def next(self, frame: np.ndarray) -> Pose:
-        if self._lost >= _LOST_FOR and self._parts == "face":
+        if self._lost >= _LOST_FOR:
             self._look_for_window(frame)
         window = self._window
         if window is None:
@@ -152,7 +152,7 @@ class _Follower:
         faces = find_faces(frame)
         self.most_faces = max(self.most_faces, len(faces))
         self._lost = 0
-        if not faces:
+        if not faces or self._parts != "face":  # a body is looked for in the whole frame
             self._window = None
             return
         x0, y0, x1, y1 = face_box(faces[0])

@@ -1,5 +1,6 @@
 """Drives a puppet: with a video, a recorded motion or an authored preset, into a video."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cxanim.errors import CxanimError
+from cxanim.errors import CannotWrite, CxanimError
 from cxanim.motion.presets import PRESETS
 from cxanim.motion.recording import Motion
 from cxanim.motion.retarget import Gains, Retargeting
@@ -111,12 +112,23 @@ def drive(
     """
     settings, machine, watch = settings or DriveSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
-    for video in filter(None, (output, beside)):
-        ensure_video_writable(video)
+    ensure_videos_writable(output, beside)
     ready = prepare_drive(driver, puppet.neutral_face, settings, watch)
     renderer = Renderer(puppet, device, moving_background=settings.moving_background)
     still = puppet.references[puppet.neutral].picture
     return render_video(ready, renderer.show, puppet.size_px, puppet.size_px, output, watch, beside=beside, still=still)
+
+
+def ensure_videos_writable(output: Path, beside: Path | None) -> None:
+    """Find out before the work whether the videos can be written.
+
+    Raises:
+        CannotWrite: a place that cannot be written, or one place for both.
+    """
+    if beside is not None and os.path.realpath(beside) == os.path.realpath(output):
+        raise CannotWrite(f"{Path(output).name} is asked for twice, as both videos.", "Give the second another name.")
+    for video in filter(None, (output, beside)):
+        ensure_video_writable(video)
 
 
 def prepare_drive(driver: str | Path, neutral: np.ndarray, settings: DriveSettings, watch: Watch) -> Drive:
@@ -131,7 +143,7 @@ def prepare_drive(driver: str | Path, neutral: np.ndarray, settings: DriveSettin
 
         return Drive(loop(), frames * settings.loops, PRESET_FPS)
     path = Path(driver)
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path's, False also for a name that no disk would take
         raise CxanimError(
             f"There is no motion {str(driver)!r}: it is neither a file nor a preset.",
             f"Presets are {', '.join(PRESETS)}; anything else must be a video or a motion file.",
@@ -187,6 +199,8 @@ def render_video(
             if left is not None and both is not None:
                 both.write(np.hstack([left.next(), picture]))
             frames += 1
+        for one in filter(None, (writer, both)):
+            one.finish()  # neither appears before both are whole
     seconds = time.monotonic() - start_s
     return Rendered(Path(output), frames, ready.fps, width_px, height_px, seconds, ready.notes)
 

@@ -23,7 +23,7 @@ from cxanim.motion.pose import face_box
 from cxanim.pipelines import metrics
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, frames_until, observe_clip
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet import Puppet, facts_of
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import Settings, setting
@@ -213,6 +213,9 @@ class _Truth:
 
 def _same_crop(puppet: Puppet, seen: ClipFaces) -> Crop | None:
     """The window that the puppet was trained in, if this clip is one of those it was trained on."""
+    files = puppet.about.get("files")
+    if files is not None and facts_of([seen.path])[0] not in files:
+        return None  # another clip of the same name
     for name, (x, y, side, width, height) in puppet.trained_windows:
         if name == seen.path.name and (width, height) == (seen.width_px, seen.height_px):
             return Crop(x, y, side)

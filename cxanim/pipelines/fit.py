@@ -4,6 +4,7 @@ Three doors: `train` reads files and writes a puppet, `fit_photo` trains a photo
 training set. What a step is stands in `trainer.py`.
 """
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,11 +18,11 @@ import torch
 from cxanim.errors import BadSetting, Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
 from cxanim.images import count_pictures
 from cxanim.losses import FeatureNetwork, available, feature_network
-from cxanim.output import ensure_writable
+from cxanim.output import ensure_writable, one_writer
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable
+from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable, facts_of
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import Stretch, fitting_strength
 from cxanim.pipelines.trainer import Trainer, TrainerSettings
@@ -35,7 +36,7 @@ _CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif")
 TARGET_SUFFIXES = (*_PHOTO_SUFFIXES, *_CLIP_SUFFIXES)
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
 _PACE_AFTER_S = 2.0
-_STRETCHES, _STRETCH_FRAMES = 3, 32  # by which it is told how much a puppet trembles
+_STRETCHES, _STRETCH_FRAMES, _LEAST_WATCHED, _WATCH_S = 3, 32, 24, 10.0  # to tell how much a puppet trembles
 
 Call = Callable[..., Any]
 
@@ -128,10 +129,11 @@ def train(
         TrainingState.ensure_there(state)
     is_photo = bool(targets) and _kind(targets[0]) != "clip"
     _eyes(settings, is_photo, device)  # what is missing is said now, not after the clip was read
-    data = make_training_set(targets, settings, machine, watch)
-    earlier = TrainingState.load(state, data.fingerprint) if resume else None
-    trained = where(learn, data, settings, machine, earlier, output, longest_min, watch=watch)
-    return replace(trained, path=output)
+    with one_writer(output):
+        data = make_training_set(targets, settings, machine, watch)
+        earlier = TrainingState.load(state, data.fingerprint) if resume else None
+        trained = where(learn, data, settings, machine, earlier, output, longest_min, watch=watch)
+        return replace(trained, path=output)
 
 
 def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Watch, where: Call = here) -> Puppet:
@@ -142,6 +144,12 @@ def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Wa
 
 def make_training_set(targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch) -> TrainingSet:
     """Read the targets and make what is learnt from them."""
+    data = _read_targets(targets, settings, machine, watch)
+    about = data.puppet.about | {"files": facts_of(targets)}
+    return replace(data, puppet=replace(data.puppet, about=about))
+
+
+def _read_targets(targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch) -> TrainingSet:
     if not targets:
         raise BadSetting("targets: got none, expected at least one file.")
     kinds = {_kind(target) for target in targets}
@@ -208,21 +216,20 @@ def learn(
     if earlier is not None:
         trainer.restore(earlier)
 
-    def learnt(seconds: float, terms: dict[str, float], *, ended: bool = False, finished: bool = False) -> Trained:
+    def learnt(seconds: float, terms: dict[str, float], finished: bool = False) -> Trained:
         training = {"settings": asdict(settings), "features": eyes.name, "seed": machine.seed}
         training |= {"steps": trainer.step_number, "finished": finished, "curve": trainer.curve}
         network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         about = data.puppet.about | {"training": training}
         puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
-        if ended:
-            puppet = replace(puppet, steadiness=_steadiness(puppet, data))
         if output is not None:
             puppet.save(output)
             trainer.state().save(state_path(output))
         return Trained(puppet, None, trainer.step_number, seconds, terms, data.notes)
 
     try:
-        return _run(trainer, settings, longest_min, watch, learnt)
+        trained = _run(trainer, settings, longest_min, watch, learnt)
+        return _steadied(trained, data, device, output)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -269,16 +276,35 @@ def _run(
         if time.monotonic() - kept_s >= _KEEP_EVERY_S:
             learnt(time.monotonic() - start_s, terms)
             kept_s = time.monotonic()
-    return learnt(time.monotonic() - start_s, terms, ended=True, finished=over)
+    return learnt(time.monotonic() - start_s, terms, finished=over)
 
 
-def _steadiness(puppet: Puppet, data: TrainingSet) -> float:
-    """How strongly a puppet must be averaged over time to stand as still as its target does."""
-    if puppet.is_photo:
-        return puppet.steadiness  # there is no truth but the warp, which trembles itself
-    renderer, stretches = Renderer(puppet), []
+def _steadied(trained: Trained, data: TrainingSet, device: torch.device, output: Path | None) -> Trained:
+    """The same puppet, averaged over time as strongly as it must be to stand as still as its target does.
+
+    A photo puppet stays as it is: there is no truth but the warp, which trembles itself. The puppet is kept already, so
+    whoever stops now loses nothing.
+    """
+    try:
+        stretches = [] if trained.puppet.is_photo else _stretches(trained.puppet, data, device)
+    except Cancelled:
+        return trained
+    if sum(len(stretch.pictures) for stretch in stretches) < _LEAST_WATCHED:
+        return trained
+    puppet = replace(trained.puppet, steadiness=fitting_strength(stretches))
+    if output is not None:
+        puppet.save(output)
+    return replace(trained, puppet=puppet)
+
+
+def _stretches(puppet: Puppet, data: TrainingSet, device: torch.device) -> list[Stretch]:
+    """What a puppet shows of some stretches of its clip; of fewer frames where it is slow."""
+    renderer = Renderer(replace(puppet, network=copy.deepcopy(puppet.network)), device)
+    until_s = time.monotonic() + _WATCH_S
+    stretches = []
     for end in np.linspace(0, len(data), _STRETCHES + 1)[1:].astype(int):
         some = slice(max(0, end - _STRETCH_FRAMES), end)
-        pictures = [renderer.trembling(face) for face in data.faces[some]]
-        stretches.append(Stretch(pictures, list(data.faces[some]), list(data.truth[some])))
-    return fitting_strength(stretches)
+        faces, truth = list(data.faces[some]), list(data.truth[some])
+        pictures = [renderer.trembling(face) for face in faces if time.monotonic() < until_s]
+        stretches.append(Stretch(pictures, faces[: len(pictures)], truth[: len(pictures)]))
+    return stretches

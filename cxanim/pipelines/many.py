@@ -5,6 +5,7 @@ left as it is, one that was stopped goes on, so that the same command may be giv
 is done is the engine's business (`engines.py`).
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from cxanim.errors import BadPuppet, CxanimError
 from cxanim.output import cannot_write
 from cxanim.pipelines.fit import TARGET_SUFFIXES, FitSettings
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet import Puppet, facts_of
 from cxanim.pipelines.training_state import state_path
 from cxanim.progress import Progress, ShouldStop, never_stop
 
@@ -112,12 +113,13 @@ def find_targets(folder: Path) -> list[tuple[str, tuple[Path, ...]]]:
         CxanimError: there is none, or two have the same name.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise CxanimError(f"There is no folder {folder}.", "Name a folder of clips and photos.")
     found = {}
-    for entry in sorted(folder.iterdir()):
-        files = _targets_among(entry.iterdir()) if entry.is_dir() else _targets_among([entry])
-        name = entry.name if entry.is_dir() else entry.stem
+    for entry in _entries(folder):
+        is_folder = os.path.isdir(entry)
+        files = _targets_among(_entries(entry) if is_folder else [entry])
+        name = entry.name if is_folder else entry.stem
         if files and name in found:
             raise CxanimError(f"Two targets in {folder} are called {name}.", "Rename one, or put both into a folder.")
         if files:
@@ -128,16 +130,25 @@ def find_targets(folder: Path) -> list[tuple[str, tuple[Path, ...]]]:
 
 
 def earlier_training(order: Order) -> dict[str, Any]:
-    """How the puppet that stands in an order's place was trained, where that was by the same order; else nothing."""
-    if not order.output.exists():
-        return {}
+    """How the puppet that stands in an order's place was trained, where that was by the same order; else nothing.
+
+    The same settings, seed and files, which are told by their names and sizes.
+    """
     try:
-        training = Puppet.load(order.output).training
+        puppet = Puppet.load(order.output)
     except BadPuppet:
         return {}
+    training = puppet.training
     same = training.get("settings") == asdict(order.settings) and training.get("seed") == order.machine.seed
-    return training if same else {}
+    return training if same and puppet.about.get("files") == facts_of(order.targets) else {}
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise CxanimError(f"The folder {folder} may not be looked into.", "Give yourself the right to.") from error
 
 
 def _targets_among(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in paths if path.is_file() and path.suffix.lower() in TARGET_SUFFIXES))
+    return tuple(sorted(path for path in paths if os.path.isfile(path) and path.suffix.lower() in TARGET_SUFFIXES))

@@ -4,6 +4,7 @@ The file is safetensors with a JSON header: format number, settings, geometry, p
 reference pictures as JPEG bytes; the weights of the network as float16. Nothing in it is ever executed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class Puppet:
         network: the trained CRN, or None for an instant puppet.
         network_shape: its preset ("live", "good", "paper").
         steadiness: how strongly its pictures are averaged over time, see `Steady`.
-        about: kind ("photo" or "clip"), provenance, settings and training curve, as JSON holds them.
+        about: kind ("photo" or "clip"), the files it is made from, settings and training curve, as JSON holds them.
     """
 
     size_px: int
@@ -199,11 +200,18 @@ def _check_about(about: Any) -> None:
     if not isinstance(about, dict):
         raise ValueError("no account of itself")
     crops, training = about.get("crops", []), about.get("training", {})
+    if not isinstance(about.get("files", []), list):
+        raise ValueError("impossible account of its files")
     if not isinstance(training, dict) or not isinstance(training.get("steps", 0), int):
         raise ValueError("impossible account of its training")
     for crop in crops:
         if len(crop) != 5 or not all(isinstance(value, int) and abs(value) < 1 << 16 for value in crop):
             raise ValueError("impossible window")
+
+
+def facts_of(files: Sequence[Path]) -> list[list[Any]]:
+    """Name and bytes of each file that a puppet is made from, by which it is told later whether it is the same."""
+    return [[path.name, path.stat().st_size] for path in map(Path, files)]
 
 
 def ensure_puppet_writable(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From faces to pictures: the step that video export, evaluation and the live loop share.
+"""From faces to pictures: the step that video export, training and evaluation share.
 
 face -> nearest references, warped -> layout map -> CRN: nudge + colour -> picture. Without a network the warped
 reference is the picture.

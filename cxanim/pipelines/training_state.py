@@ -1,5 +1,6 @@
 """What a training needs to go on exactly where it stopped; it lies beside the puppet and is not needed to use it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class TrainingState:
     @staticmethod
     def ensure_there(path: Path) -> None:
         """Refuse to go on from a state that is not there."""
-        if not Path(path).exists():
+        if not os.path.exists(path):
             raise BadPuppet(f"There is no {Path(path).name} to go on from.", "Train without --resume first.")
 
     @classmethod

@@ -88,7 +88,7 @@ def run_animation(
         raise CxanimError("There is no photo yet.", "Drop one into the field, or take one of the examples.")
     folder = workspace.new_folder(visitor)
     name = f"{Path(photo).stem} {name_of(motion)}"
-    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name + " side by side", ".mp4")
+    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name, "-side-by-side.mp4")
     puppet = folder / file_name(Path(photo).stem, ".puppet")
     minutes = QUALITY_MINUTES[settings.quality]
 

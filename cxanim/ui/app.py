@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -119,6 +120,7 @@ def launch(
     desk.machine.prepare()
     workspace = Workspace.from_environment()
     page = build_app(workspace, desk)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is ended: leave as after Ctrl-C
     try:
         page.launch(
             server_name=address.host,

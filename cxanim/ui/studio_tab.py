@@ -169,7 +169,7 @@ def run_drive(
         raise CxanimError("There is no puppet yet.", "Train one, or upload a .puppet file.")
     folder = workspace.new_folder(visitor)
     name = f"{Path(puppet).stem} {name_of(motion)}"
-    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name + " side by side", ".mp4")
+    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name, "-side-by-side.mp4")
 
     def work(watch: Watch) -> Rendered:
         machine = gpu.machine_for(desk.machine, training=False)

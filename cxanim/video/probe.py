@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxanim.errors import TooLarge, UnreadableVideo
+from cxanim.input import size_of_file
 from cxanim.limits import Limits
 
 HIGHEST_FPS = 60.0
@@ -98,15 +99,7 @@ def input_options(path: Path, limits: Limits) -> list[str]:
 
 
 def _check_bytes(path: Path, limits: Limits) -> None:
-    if path.is_dir():
-        raise UnreadableVideo(f"{path} is a folder.", "Name a video inside it.")
-    if not path.is_file():
-        raise UnreadableVideo(f"There is no file {path}.", "Check the name.")
-    if not os.access(path, os.R_OK):
-        raise UnreadableVideo(f"{path.name} may not be read.", "Give yourself the right to read it.")
-    size = path.stat().st_size
-    if size == 0:
-        raise UnreadableVideo(f"{path.name} is empty (0 bytes).", _AGAIN)
+    size = size_of_file(path, "video", UnreadableVideo)
     if size > limits.video_mb * 1e6:
         problem = f"{path.name} has {size / 1e6:.1f} MB; the limit is {limits.video_mb:g} MB."
         raise TooLarge(problem, "Use a shorter or smaller video, or raise CXANIM_MAX_VIDEO_MB.")

@@ -4,7 +4,7 @@ import errno
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,14 +85,17 @@ def open_video_writer(
     with atomic_output(path) as temporary, tempfile.TemporaryFile("w+", errors="replace") as words:
         sound = None if audio_from is None or form.audio_codec is None else find_sound(audio_from, audio_start_s)
         silent = temporary if sound is None else temporary.with_name(f"{temporary.stem}-silent{temporary.suffix}")
-        writer = VideoWriter(path, silent, (width_px, height_px), fps, form, words)
+
+        def voice(duration_s: float) -> None:
+            if sound is not None and form.audio_codec is not None:
+                said = add_sound(silent, sound, form.audio_codec, duration_s, temporary)
+                if said is not None:
+                    raise _cannot_encode(path, said.splitlines())
+
+        writer = VideoWriter(path, silent, (width_px, height_px), fps, form, words, voice)
         try:
             yield writer
             writer.finish()
-            if sound is not None and form.audio_codec is not None:
-                said = add_sound(silent, sound, form.audio_codec, writer.frames_written / fps, temporary)
-                if said is not None:
-                    raise _cannot_encode(path, said.splitlines())
         finally:
             writer.stop()
             if silent != temporary:
@@ -132,12 +135,14 @@ class VideoWriter:
         fps: float,
         form: _Format,
         words: IO[str],
+        voice: Callable[[float], None],
     ):
         from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter
 
         self.frames_written = 0
         self._path = path
         self._words = words
+        self._fps, self._voice, self._finished = fps, voice, False
         width_px, height_px = size_px
         self._shape = (height_px, width_px, 3)
         even = form.codec != "gif"
@@ -179,7 +184,12 @@ class VideoWriter:
         self.frames_written += 1
 
     def finish(self) -> None:
-        """Wait until all is encoded, and check that it went well."""
+        """Encode the rest, add the sound, and check that both went well; whoever writes two videos does it for both.
+
+        It is done by itself at the end of the block, and once.
+        """
+        if self._finished:
+            return
         if self.frames_written == 0:
             raise CannotWrite(f"{self._path.name} would have no frame.", "Choose a longer part.")
         try:
@@ -188,6 +198,8 @@ class VideoWriter:
             raise self._failure() from error
         if self._moviepy.proc.wait() != 0:
             raise self._failure()
+        self._voice(self.frames_written / self._fps)
+        self._finished = True
 
     def stop(self) -> None:
         """End the encoder if it is still there; its work is lost unless `finish` came first."""
