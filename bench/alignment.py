@@ -1,0 +1,100 @@
+"""Where the Contextual loss earns its place: pairs that lie on one another, and pairs that do not.
+
+    python bench/alignment.py --steps 400 lp_d9
+
+The same puppet is trained with and without CX, and with CX in the place of the terms that compare pixel by pixel, on
+three kinds of pairs:
+
+- *aligned*: what the clip gives;
+- *shifted*: each true frame is shifted by a random amount, as landmarks that are off by a few pixels would;
+- *other frame*: each true frame is replaced by the most alike one that lies a second away at least, as when a driver's
+  frame must be paired with a target's.
+
+All are scored on aligned frames that nobody learnt from.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from cxanim.losses import available, feature_network  # noqa: E402
+from cxanim.pipelines import metrics  # noqa: E402
+from cxanim.pipelines.bank import appearance  # noqa: E402
+from cxanim.pipelines.clip import observe_clip  # noqa: E402
+from cxanim.pipelines.evaluate import Exam  # noqa: E402
+from cxanim.pipelines.fit import FitSettings, learn, make_training_set  # noqa: E402
+from cxanim.pipelines.machine import Machine  # noqa: E402
+from cxanim.pipelines.render import Renderer  # noqa: E402
+from cxanim.pipelines.training_set import TrainingSet  # noqa: E402
+from cxanim.pipelines.watch import Watch  # noqa: E402
+
+SHOWN = ("face_vgg_dist", "face_psnr", "akd_px", "vgg_dist", "psnr")
+SHIFT_PX = 3.0  # deviation, at 256 px
+APART_FRAMES = 30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clip", nargs="?", default="lp_d9", help="name of a clip in the test data's faces/")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--frames", type=int, default=24, help="frames scored")
+    flags = parser.parse_args()
+    folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
+    if not folder.is_dir():
+        sys.exit(f"no clips at {folder}; set CXANIM_TEST_DATA")
+    clip = folder / f"{flags.clip}.mp4"
+    machine, watch = Machine(), Watch()
+    settings = FitSettings(steps=flags.steps, until=0.8)
+    data = make_training_set([clip], settings, machine, watch)
+    exam = Exam(data.puppet, observe_clip(clip), 0.8, flags.frames, watch)
+    eyes = feature_network("vgg19" if available("vgg19") else "small", metrics.VGG_DIST_LAYERS)
+    objectives = {
+        "pixels + perceptual": replace(settings, contextual=0.0),
+        "pixels + perceptual + CX": settings,
+        "pixels / 10 + perceptual / 10 + CX": replace(settings, contextual=1.0, pixels=0.2, perceptual=0.1),
+    }
+    print(f"{flags.clip}, {flags.steps} steps\n")
+    print("| pairs | objective | " + " | ".join(SHOWN) + " |\n|---|---|" + "---|" * len(SHOWN))
+
+    def report(pairs: str, objective: str, puppet) -> None:
+        row = exam.score(Renderer(puppet).show, eyes, objective)
+        print(f"| {pairs} | {objective} | " + " | ".join(f"{row[key]:.3f}" for key in SHOWN) + " |", flush=True)
+
+    report("-", "none: the bank, aligned", data.puppet)
+    for pairs, made in {"aligned": data, "shifted": shifted(data), "other frame": other_frames(data)}.items():
+        for objective, how in objectives.items():
+            report(pairs, objective, learn(made, how, machine, watch=watch).puppet)
+
+
+def shifted(data: TrainingSet) -> TrainingSet:
+    """Every true frame moved by a random amount of its own."""
+    random, size = np.random.default_rng(0), data.puppet.size_px
+    truth = np.empty_like(data.truth)
+    for picture, place in zip(data.truth, truth, strict=True):
+        x, y = random.normal(0, SHIFT_PX * size / 256, 2)
+        motion = np.array([[1, 0, x], [0, 1, y]])
+        place[:] = cv2.warpAffine(picture, motion, (size, size), borderMode=cv2.BORDER_REFLECT)
+    return replace(data, truth=truth)
+
+
+def other_frames(data: TrainingSet) -> TrainingSet:
+    """Every true frame replaced by another that looks most like it."""
+    looks = np.stack([appearance(face, data.puppet.neutral_face) for face in data.faces])
+    truth = np.empty_like(data.truth)
+    for number, look in enumerate(looks):
+        distances = np.linalg.norm(looks - look, axis=1)
+        distances[max(0, number - APART_FRAMES) : number + APART_FRAMES] = np.inf
+        truth[number] = data.truth[distances.argmin()]
+    return replace(data, truth=truth)
+
+
+if __name__ == "__main__":
+    main()
