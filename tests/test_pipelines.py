@@ -203,6 +203,22 @@ def test_loss_falls(clip: Path, seed: int) -> None:
     assert pixels < 0.5 and perceptual < 0.85, (pixels, perceptual)
 
 
+def test_half_precision_learns_the_same(clip: Path) -> None:
+    """What a GPU does, done on the CPU: the terms of the loss are nearly those of full precision, and float32."""
+    data = make_training_set([clip], TINY, Machine(), Watch())
+    eyes = feature_network("small", layers_of("fast", False, "small"))
+    terms = {}
+    for half in (False, True):
+        trainer = Trainer(data, TINY, eyes, 0, torch.device("cpu"))
+        assert not trainer.half_precision
+        trainer.half_precision = half
+        terms[half] = [trainer.step() for _ in range(8)][-1]
+        assert all(weights.dtype == torch.float32 for weights in trainer.network.parameters())
+    assert terms[True] != terms[False]
+    for name, value in terms[False].items():
+        assert terms[True][name] == pytest.approx(value, rel=0.05), name
+
+
 def test_resumed_equals_uninterrupted(clip: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole.puppet", tmp_path / "parts.puppet"
     train([clip], whole, replace(TINY, steps=6))

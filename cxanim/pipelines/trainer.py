@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from cxanim.errors import CxanimError
-from cxanim.losses import FeatureNetwork
+from cxanim.losses import FeatureNetwork, Features
 from cxanim.models.crn import Window
 from cxanim.motion.pose import face_box
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
@@ -69,6 +69,8 @@ class Trainer:
         self._objective = make_objective(settings, self._is_photo, eyes.name, self._draw)
         self._boxes = np.array([face_box(face, grow=0.3) for face in data.faces])
         self._window_px = _window_px(self._boxes, size)
+        # Where it pays: convolutions in bfloat16; weights, the warp, the losses and their sums stay in float32.
+        self.half_precision = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self._photo = _as_tensor(data.puppet.references[data.puppet.neutral].picture[None], device)
 
     def step(self) -> dict[str, float]:
@@ -82,15 +84,17 @@ class Trainer:
         window = self._window(self._boxes[chosen].mean(0), random)
         truth = window.cut(_as_tensor(self.data.truth[chosen], self.device))
         self.network.train()
-        output = refine(self.network(condition, window), condition, window)
+        with self._convolving():
+            said = self.network(condition, window)
+        output = refine(said.float(), condition, window)
         with torch.no_grad():
-            target = source = self._eyes(truth)
+            target = source = self._seen(truth)
             if self._is_photo:
                 # The target is the photo where its own face is; the source is what the warp shows.
                 place = self._window(self._boxes[0], random, on_face=True)
-                target = self._eyes(place.cut(self._photo).expand(len(chosen), -1, -1, -1))
+                target = self._seen(place.cut(self._photo).expand(len(chosen), -1, -1, -1))
         total, terms = self._objective(
-            image=output, truth=truth, output=self._eyes(output), target=target, source=source
+            image=output, truth=truth, output=self._seen(output), target=target, source=source
         )
         if not torch.isfinite(total):
             raise CxanimError("The training has run away: its loss is no number.", "Train anew with a smaller --rate.")
@@ -160,6 +164,13 @@ class Trainer:
         }
         self._optimiser.load_state_dict(about)
         self.step_number, self.curve = state.step, list(state.curve)
+
+    def _convolving(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision)
+
+    def _seen(self, pictures: torch.Tensor) -> Features:
+        with self._convolving():
+            return {layer: features.float() for layer, features in self._eyes(pictures).items()}
 
     def _follow(self) -> None:
         """Let the mean weights follow: quickly at first, over about 200 steps later."""
