@@ -15,9 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import imageio_ffmpeg
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from cxanim.video.probe import ffmpeg_program  # noqa: E402
+
 FULL_HD = "scale=1920:1080:force_original_aspect_ratio=increase,crop=1920:1080"
 
 
@@ -34,7 +36,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         clip, puppet = Path(folder) / "long.mp4", Path(folder) / "long.puppet"
-        ask = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-stream_loop", "-1", "-i", source, "-an"]
+        ask = [ffmpeg_program(), "-loglevel", "error", "-stream_loop", "-1", "-i", source, "-an"]
         ask += ["-t", str(60 * flags.minutes), "-vf", FULL_HD, "-preset", "ultrafast", "-pix_fmt", "yuv420p", clip]
         subprocess.run(ask, check=True)
         train = [sys.executable, "-m", "cxanim", "train", clip, "-o", puppet, "--json"]
@@ -46,11 +48,11 @@ def main() -> None:
         job.check_returncode()
         answer = json.loads(job.stdout)
         # The largest of all children's, so the encoder's counts too; it needs less.
-        peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10))
+        peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # on Linux; macOS counts bytes
         print("| clip | MB | size | reading s | training s | steps | peak MiB |\n|---|---|---|---|---|---|---|")
         print(
             f"| {flags.minutes:g} min at 1920x1080 | {clip.stat().st_size / 1e6:.0f} | {flags.size} "
-            f"| {seconds - answer['seconds']:.0f} | {answer['seconds']:.0f} | {answer['steps']} | {peak_mib:.0f} |"
+            f"| {seconds - answer['seconds']:.0f} | {answer['seconds']:.0f} | {answer['steps']} | {peak_kib / 1024:.0f} |"
         )
 
 
