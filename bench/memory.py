@@ -50,9 +50,10 @@ def main() -> None:
         # The largest of all children's, so the encoder's counts too; it needs less.
         peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # on Linux; macOS counts bytes
         print("| clip | MB | size | reading s | training s | steps | peak MiB |\n|---|---|---|---|---|---|---|")
+        training_s, steps = answer["seconds"], answer["steps"]
         print(
             f"| {flags.minutes:g} min at 1920x1080 | {clip.stat().st_size / 1e6:.0f} | {flags.size} "
-            f"| {seconds - answer['seconds']:.0f} | {answer['seconds']:.0f} | {answer['steps']} | {peak_kib / 1024:.0f} |"
+            f"| {seconds - training_s:.0f} | {training_s:.0f} | {steps} | {peak_kib / 1024:.0f} |"
         )
 
 
