@@ -1,14 +1,16 @@
 """How faithfully, and how much faster, the feature network `small` judges pictures as VGG-19 does.
 
-    python bench/features.py [--images DIR] [--teacher VGG19.safetensors] [--student FILE]
+    python bench/features.py [--images DIR] [--teacher VGG19.safetensors] [--deep-teacher FILE] [--student FILE]
 
 Pictures of sources that the student never saw are paired with distorted, shifted and foreign ones; the rank
 correlation (Spearman) says how far two networks agree on which pairs are the more alike. Plain pixel differences
-and an untrained network of the same shape stand beside it, to show what agreement costs nothing.
+and an untrained network of the same shape stand beside it, to show what agreement costs nothing. VGG-19 is at hand as
+far as conv3_4; at relu4_1 the judge is the published student that `small` learnt it from.
 """
 
 import argparse
 import io
+import json
 import os
 import sys
 import time
@@ -17,18 +19,24 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from safetensors import safe_open
+from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cxanim.distill import Recipe, read_pixels, split_by_source
+from cxanim.distill.course import Recipe
+from cxanim.distill.photographs import read_pixels, split_by_source
+from cxanim.distill.teachers import DEEP_LAYER, load_teachers
 from cxanim.losses import contextual_loss, feature_network, l1_loss, relative_l1
 from cxanim.losses.features import FeatureNetwork
+from cxanim.losses.weights import CHECKPOINTS
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data"))
 TEACHER = DATA / "weights" / "vgg19_torchvision_keys_to_conv3_4.safetensors"
+DEEP_TEACHER = DATA / "weights" / "vgg19_quarter_width_student.safetensors"
 LAYERS = ("relu1_2", "relu2_2", "relu3_2")
+JUDGEMENTS = ("perceptual", "CX relu3_2", f"CX {DEEP_LAYER}")
 SIDE_PX = 128
 
 
@@ -80,10 +88,12 @@ def tensor(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
 
 
-def judged(network: FeatureNetwork, pair: tuple) -> tuple[float, float]:
-    """Perceptual and contextual distance of a pair to a network."""
+def judged(network: nn.Module, pair: tuple) -> list[float]:
+    """How far apart a pair is to a network, by each of `JUDGEMENTS`."""
     fx, fy = (network(tensor(picture)) for picture in pair)
-    return relative_l1(fx, fy).item(), contextual_loss(fx["relu3_2"], fy["relu3_2"]).item()
+    contextual = [contextual_loss(fx[layer], fy[layer]).item() for layer in ("relu3_2", DEEP_LAYER)]
+    shallow = [{layer: features[layer] for layer in LAYERS} for features in (fx, fy)]
+    return [relative_l1(*shallow).item(), *contextual]
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
@@ -108,21 +118,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, default=DATA / "images", help="what the student was distilled on")
     parser.add_argument("--teacher", type=Path, default=TEACHER)
-    parser.add_argument("--student", type=Path, help="weights of `small`; those of the program by default")
+    parser.add_argument("--deep-teacher", type=Path, default=DEEP_TEACHER)
+    parser.add_argument("--student", type=Path, default=CHECKPOINTS[0] / "small.safetensors", help="weights of `small`")
     parser.add_argument("--pairs", type=int, default=40, help="pairs of each kind")
     parser.add_argument("--threads", type=int, default=2)
     flags = parser.parse_args()
-    if not (flags.images.is_dir() and flags.teacher.is_file()):
-        print(f"Nothing to measure on: {flags.images} and {flags.teacher} are needed.")
-        return
+    for needed in (flags.images, flags.teacher, flags.deep_teacher):
+        if not needed.exists():
+            print(f"Nothing to measure on: {needed} is needed.")
+            return
     torch.set_num_threads(flags.threads)
     torch.manual_seed(0)
     _, held_out = split_by_source(flags.images, Recipe.skipped_prefixes)
     kinds = pairs(read_pixels(held_out), flags.pairs, np.random.default_rng(0))
     networks = {
-        "vgg19": feature_network("vgg19", LAYERS, flags.teacher),
-        "small": feature_network("small", LAYERS, flags.student),
-        "untrained": FeatureNetwork("small", LAYERS),
+        "teachers": load_teachers(flags.teacher, flags.deep_teacher),
+        "small": feature_network("small", (*LAYERS, DEEP_LAYER), flags.student),
+        "untrained": FeatureNetwork("small", (*LAYERS, DEEP_LAYER)),
     }
     with torch.no_grad():
         verdicts = {
@@ -133,18 +145,24 @@ def main() -> None:
     print(
         f"Spearman's rank correlation with VGG-19 over {len(held_out)} held-out pictures, {flags.pairs} pairs a kind\n"
     )
-    print("| pairs | perceptual: small | untrained | pixel L1 | CX relu3_2: small | untrained | pixel L1 |")
-    print("|---|---|---|---|---|---|---|")
+    print("| pairs | " + " | ".join(f"{judgement}: small | untrained | pixel L1" for judgement in JUDGEMENTS) + " |")
+    print("|---|" + "---|" * 3 * len(JUDGEMENTS))
     for shown in ("all", *kinds):
         chosen = list(kinds) if shown == "all" else [shown]
         cells = []
-        for column in (0, 1):
-            truth = np.concatenate([verdicts["vgg19"][kind][:, column] for kind in chosen])
+        for column in range(len(JUDGEMENTS)):
+            truth = np.concatenate([verdicts["teachers"][kind][:, column] for kind in chosen])
             for name in ("small", "untrained"):
                 cells.append(spearman(truth, np.concatenate([verdicts[name][kind][:, column] for kind in chosen])))
             cells.append(spearman(truth, np.concatenate([pixels[kind] for kind in chosen])))
         print(f"| {shown} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
-    cost = {name: step_ms(networks[name]) for name in ("vgg19", "small")}
+    with safe_open(flags.student, framework="pt") as file:
+        fidelity = json.loads(file.metadata()["cxanim"])["fidelity"]
+    print("\nCorrelation with the teachers' activations through a linear map, as distillation measured it\n")
+    print("| " + " | ".join(fidelity) + " |\n|" + "---|" * len(fidelity))
+    print("| " + " | ".join(f"{value:.3f}" for value in fidelity.values()) + " |")
+    files = {"vgg19": flags.teacher, "small": flags.student}
+    cost = {name: step_ms(feature_network(name, LAYERS, file)) for name, file in files.items()}
     print(
         f"\nFeatures, loss and gradient at 256 px: VGG-19 {cost['vgg19']:.0f} ms, small {cost['small']:.0f} ms, ",
         end="",

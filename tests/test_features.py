@@ -48,7 +48,7 @@ def test_layers_have_the_papers_names_and_torchvisions_keys():
     assert list(keys)[:5] == ["1_1", "1_2", "2_1", "2_2", "3_1"]
     assert [keys[p] for p in ("1_1", "2_1", "3_4", "4_2", "5_4")] == [f"features.{i}" for i in (0, 5, 16, 21, 34)]
     assert layer_names("vgg19")[-1] == "relu5_4"
-    assert layer_names("small")[-1] == "relu3_4"
+    assert layer_names("small")[-1] == "relu4_1"
 
 
 def test_features_are_those_of_the_oxford_network_in_its_own_convention(vgg19_file, test_data):
@@ -113,7 +113,7 @@ def test_a_truncated_file_names_its_deepest_layer_when_more_is_asked(vgg19_file)
     [
         ("vgg16", ("relu1_1",), "max", "vgg16"),
         ("vgg19", ("relu6_1",), "max", "relu6_1"),
-        ("small", ("relu4_1",), "max", "relu3_4"),
+        ("small", ("relu4_2",), "max", "relu4_1"),
         ("vgg19", (), "max", "no layers"),
         ("vgg19", ("relu1_1",), "median", "median"),
     ],
@@ -185,4 +185,4 @@ def test_a_file_that_is_none_or_another_is_named(bare_machine, tmp_path):
 def test_a_package_used_from_elsewhere_finds_the_embedded_weights(bare_machine, tmp_path):
     (tmp_path / "package").mkdir()
     random_file(tmp_path / "package" / "small.safetensors", name="small")
-    assert feature_network("small", ("relu1_1",))(image())["relu1_1"].shape == (1, 16, 64, 64)
+    assert feature_network("small", ("relu1_1",))(image())["relu1_1"].shape == (1, 8, 64, 64)

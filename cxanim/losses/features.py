@@ -1,8 +1,8 @@
-"""Feature networks by layer name: VGG-19, and `small`, a sixteen times cheaper one distilled from it.
+"""Feature networks by layer name: VGG-19, and `small`, a twenty times cheaper one distilled from it.
 
 K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015,
-configuration E. Both networks have its plan and its names; `small` has a quarter of its channels and ends
-after conv3_4 (`cxanim/distill.py` makes it).
+configuration E. Both networks have its plan and its names; `small` has an eighth of its channels at full
+resolution, a quarter below, and ends after conv4_1 (`cxanim/distill` makes it).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from cxanim.errors import MissingWeights
 from cxanim.losses.weights import load_weights
 
-CONVOLUTIONS_PER_STAGE = (2, 2, 4, 4, 4)
-WIDTHS = {"vgg19": (64, 128, 256, 512, 512), "small": (16, 32, 64)}
+CONVOLUTIONS_PER_STAGE = {"vgg19": (2, 2, 4, 4, 4), "small": (2, 2, 4, 1)}
+WIDTHS = {"vgg19": (64, 128, 256, 512, 512), "small": (8, 32, 64, 128)}
 POOLINGS: dict[str, Callable[..., Tensor]] = {"max": F.max_pool2d, "average": F.avg_pool2d}
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -30,8 +30,8 @@ def convolutions(name: str) -> dict[str, str]:
     if name not in WIDTHS:
         raise ValueError(f"feature network: got {name!r}, expected one of {', '.join(WIDTHS)}")
     keys, index = {}, 0
-    for stage, _ in enumerate(WIDTHS[name], start=1):
-        for number in range(1, CONVOLUTIONS_PER_STAGE[stage - 1] + 1):
+    for stage, count in enumerate(CONVOLUTIONS_PER_STAGE[name], start=1):
+        for number in range(1, count + 1):
             keys[f"{stage}_{number}"] = f"features.{index}"
             index += 2  # the convolution and its ReLU
         index += 1  # the pooling
