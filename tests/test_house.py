@@ -1,6 +1,7 @@
 """The house: imports flow one way, heavy guests stay in their rooms, and doors say what is behind them."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -154,3 +155,12 @@ def test_importing_the_front_is_instant(module):
     program = f"import sys, {module}; print(*(name for name in {heavy} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_an_installed_package_has_every_room():
+    listed = re.search(
+        r"^packages = \[(.*?)\]", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    rooms = {Path(path).parent.as_posix().replace("/", ".") for path in MODULES if path.endswith("__init__.py")}
+    assert listed is not None
+    assert set(re.findall(r'"([^"]+)"', listed[1])) == rooms | {"cxanim.checkpoints"}
