@@ -69,11 +69,16 @@ def main() -> None:
     for name, (training, how, warp, layout) in variants.items():
         seen = replace(
             training,
-            warped=training.warped if warp else np.zeros_like(training.warped),
+            warped=training.warped * shown_by(warp),
             layout=training.layout if layout else np.zeros_like(training.layout),
         )
         trained = learn(seen, how, machine, watch=watch)
         report(name, shown_with(trained.puppet, warp, layout), trained.steps)
+
+
+def shown_by(warp: bool) -> np.ndarray:
+    """What of the warp's four channels is seen: its colours or not, and always where it may be refined."""
+    return np.array([warp, warp, warp, True], np.uint8)
 
 
 def cell(value: float | None) -> str:
@@ -87,7 +92,7 @@ def shown_with(puppet, warp: bool, layout: bool) -> Show:
     def show(face: np.ndarray) -> np.ndarray:
         warped = renderer.warped(face)
         drawn = draw_layout(Pose(face=face), puppet.size_px)
-        condition = as_condition(warped[None] * np.uint8(warp), drawn[None] * np.uint8(layout))
+        condition = as_condition(warped[None] * shown_by(warp), drawn[None] * np.uint8(layout))
         with torch.inference_mode():
             return as_pictures(refine(puppet.network(condition), condition))[0]
 

@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from faces import portrait, portrait_face
 from skimage.data import astronaut
 
 from cxanim import Puppet, animate, drive, extract_motion, train
@@ -14,10 +16,12 @@ from cxanim.errors import BadPuppet, Cancelled, CannotWrite, CxanimError, NoFace
 from cxanim.images import write_image
 from cxanim.losses import feature_network, relative_l1
 from cxanim.motion.crop import Crop
+from cxanim.motion.detect import person_matte
 from cxanim.motion.recording import Motion
+from cxanim.motion.warp import face_stencil
 from cxanim.pipelines import fit
 from cxanim.pipelines.animate import AnimateSettings
-from cxanim.pipelines.clip import observe_clip
+from cxanim.pipelines.clip import _Follower, observe_clip
 from cxanim.pipelines.drive import DriveSettings, prepare_drive
 from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
 from cxanim.pipelines.fit import FitSettings, make_training_set
@@ -26,6 +30,7 @@ from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo
 from cxanim.pipelines.render import as_condition, refine
 from cxanim.pipelines.trainer import Trainer
+from cxanim.pipelines.training_set import _before, _plate
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoWriter, open_video, open_video_writer
@@ -156,7 +161,7 @@ def test_stopping_after_the_last_step_loses_nothing(
     def stop(*_: object) -> None:
         raise Cancelled
 
-    monkeypatch.setattr(fit, "_stretches", stop)
+    monkeypatch.setattr(fit, "_stretch", stop)
     learnt = train([clip], tmp_path / "a.puppet", TINY)
     assert learnt.steps == 3 and learnt.puppet.steadiness == 1
     assert Puppet.load(tmp_path / "a.puppet").training["steps"] == 3
@@ -185,7 +190,9 @@ def test_a_clip_of_the_same_name_is_not_taken_for_the_trained_one(trained: Path,
 def test_loss_falls(clip: Path, seed: int) -> None:
     settings = replace(TINY, steps=60, batch=2)
     data = make_training_set([clip], settings, Machine(), Watch())
-    data = replace(data, warped=np.zeros_like(data.warped))  # nothing to lean on: all must be learnt
+    nothing = np.zeros_like(data.warped)
+    nothing[..., 3] = 255
+    data = replace(data, warped=nothing)  # nothing to lean on: all must be learnt
     eyes = feature_network("small", layers_of("fast", False, "small"))
     trainer = Trainer(data, settings, eyes, seed, torch.device("cpu"))
     truth = torch.from_numpy(data.truth).permute(0, 3, 1, 2).float() / 255
@@ -201,6 +208,57 @@ def test_loss_falls(clip: Path, seed: int) -> None:
         trainer.step()
     pixels, perceptual = (after / was for after, was in zip(wrong_by(), before, strict=True))
     assert pixels < 0.5 and perceptual < 0.85, (pixels, perceptual)
+
+
+def test_a_frame_that_repeats_the_one_before_has_its_pose() -> None:
+    random = np.random.default_rng(0)
+    frame = portrait()
+    noisy = (frame.astype(int) + random.integers(-1, 2, frame.shape)).clip(0, 255).astype(np.uint8)
+    moved = np.roll(frame, 3, axis=1)
+    with _Follower("face") as follower:
+        poses = [follower.next(each) for each in (frame, noisy, moved, moved.copy())]
+    assert poses[1] is poses[0] and poses[3] is poses[2]
+    shift_px = (poses[2].need_face() - poses[0].need_face())[:, 0].mean() * len(frame)
+    assert 1 < shift_px < 5
+
+
+def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> None:
+    random = np.random.default_rng(0)
+    wide = cv2.resize(random.integers(0, 256, (24, 80, 3), dtype=np.uint8), (400, 120), interpolation=cv2.INTER_CUBIC)
+    matte = np.zeros((96, 96), np.float32)
+    matte[30:, 30:66] = 1
+    mattes = np.stack([matte] * 6)
+
+    def plate_of(step_px: int) -> tuple[np.ndarray | None, bool]:
+        return _plate(np.stack([wide[:96, 100 + step_px * k : 196 + step_px * k] for k in range(6)]), mattes)
+
+    still, moving = plate_of(0), plate_of(12)
+    assert not still[1] and moving[1]
+    for plate, _ in (still, moving):  # both show the first frame's where nobody stands
+        assert np.abs(plate[:, :20].astype(int) - wide[:96, 100:120]).mean() < 6
+    assert _plate(wide[None, :96, :96].repeat(6, 0), np.ones_like(mattes)) == (None, False)
+
+
+def test_before_a_moving_background_the_person_is_learnt_alone() -> None:
+    truth, plate = portrait()[None].copy(), np.full_like(portrait(), 77)
+    _before(truth, [portrait_face()], plate)
+    nose_px = np.round(portrait_face()[4, :2] * len(plate)).astype(int)
+    face = np.s_[nose_px[1] - 20 : nose_px[1] + 20, nose_px[0] - 20 : nose_px[0] + 20]
+    assert np.abs(truth[0][face].astype(int) - portrait()[face]).max() <= 1
+    matte = np.maximum(person_matte(portrait()), face_stencil(portrait_face(), len(plate)))
+    assert (matte < 0.01).sum() > 1000 and np.abs(truth[0][matte < 0.004].astype(int) - 77).max() <= 2
+
+
+def test_a_clip_that_ends_without_a_face_teaches_no_title(clip: Path, tmp_path: Path) -> None:
+    titled = tmp_path / "titled.mp4"
+    with open_video(clip) as video:
+        frames = [frame.copy() for frame in video]
+    with open_video_writer(titled, frames[0].shape[1], frames[0].shape[0], 10) as writer:
+        for frame in [*frames, *[np.zeros_like(frames[0])] * 12]:
+            writer.write(frame)
+    data = make_training_set([titled], TINY, Machine(), Watch())
+    assert len(data) == len(frames) and data.truth.reshape(len(data), -1).mean(1).min() > 20
+    assert any("No face in 12 of" in note for note in data.notes)
 
 
 def test_half_precision_learns_the_same(clip: Path) -> None:
@@ -255,14 +313,15 @@ def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
     puppet.save(tmp_path / "again.puppet")
     again = Puppet.load(tmp_path / "again.puppet")
     assert again.about == puppet.about and again.held_edges == puppet.held_edges
-    assert again.steadiness == puppet.steadiness
+    assert (again.steadiness, again.grain) == (puppet.steadiness, puppet.grain)
     assert len(again.references) == 4 and again.is_trained
     np.testing.assert_array_equal(again.neutral_face, puppet.neutral_face)
 
 
-@pytest.mark.parametrize("steadiness", [-1.0, 1e9, "much"])
-def test_an_impossible_steadiness_is_refused(trained: Path, tmp_path: Path, steadiness: object) -> None:
-    replace(Puppet.load(trained), steadiness=steadiness).save(tmp_path / "forged.puppet")
+@pytest.mark.parametrize("value", [-1.0, 1e9, "much"])
+@pytest.mark.parametrize("name", ["steadiness", "grain"])
+def test_an_impossible_calm_is_refused(trained: Path, tmp_path: Path, name: str, value: object) -> None:
+    replace(Puppet.load(trained), **{name: value}).save(tmp_path / "forged.puppet")
     with pytest.raises(BadPuppet, match="damaged"):
         Puppet.load(tmp_path / "forged.puppet")
 

@@ -7,17 +7,23 @@ import pytest
 import torch
 
 from cxanim.models.crn import Window
+from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.puppet import CONDITION_CHANNELS, NUDGE_CHANNELS, OUTPUT_CHANNELS, make_network
 from cxanim.pipelines.render import LARGEST_NUDGE, as_condition, as_pictures, refine
-from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_strength
+from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_calm
 
 SIZE = 32
+BLACK = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+
+
+def everywhere(pictures: np.ndarray) -> np.ndarray:
+    """Pictures that may be refined everywhere."""
+    return np.concatenate([pictures, np.full_like(pictures[..., :1], 255)], axis=3)
 
 
 def conditions() -> torch.Tensor:
     random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
-    return as_condition(pictures, np.zeros_like(pictures))
+    return as_condition(everywhere(random.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)), np.zeros_like(BLACK))
 
 
 def silence() -> torch.Tensor:
@@ -29,7 +35,7 @@ def test_condition_and_picture_are_each_other_undone():
     assert condition.shape == (2, CONDITION_CHANNELS, SIZE, SIZE)
     back = as_pictures(condition[:, :3])
     assert back.dtype == np.uint8 and back.shape == (2, SIZE, SIZE, 3)
-    np.testing.assert_array_equal(as_condition(back, np.zeros_like(back)), condition)
+    np.testing.assert_array_equal(as_condition(everywhere(back), BLACK), condition)
 
 
 def test_a_network_that_says_nothing_shows_the_warp():
@@ -46,7 +52,7 @@ def test_convention_nudge_looks_where_it_points():
     # The only bright pixel of the warp lies at x = 12, y = 10. A nudge of +3 pixels in x makes each output pixel show
     # what lies 3 to its right, so the bright one appears at x = 9; y stays.
     condition = torch.zeros(2, CONDITION_CHANNELS, SIZE, SIZE)
-    condition[:, :3, 10, 12] = 1.0
+    condition[:, :3, 10, 12] = condition[:, 3] = 1.0
     output = silence()
     share = 3 / SIZE
     output[:, 3] = math.atanh(share / LARGEST_NUDGE)
@@ -61,10 +67,20 @@ def test_convention_nudge_looks_where_it_points():
 
 def test_colour_is_a_change_of_what_the_warp_shows():
     condition, output = torch.full((2, CONDITION_CHANNELS, SIZE, SIZE), 0.5), silence()
+    condition[:, 3] = 1.0
     output[:, :3, :, 16:] = 0.3
     shown = refine(output, condition)
     assert torch.allclose(shown[..., :16], torch.tensor(0.5), atol=1e-5)
     assert torch.allclose(shown[..., 16:], torch.tensor(0.5 + math.tanh(0.3)), atol=1e-5)
+
+
+def test_out_of_reach_nothing_is_refined():
+    condition, part = conditions(), Window(4, 4, 20)
+    condition[:, 3, :, :16] = 0
+    output = torch.randn(2, OUTPUT_CHANNELS + NUDGE_CHANNELS, SIZE, SIZE)
+    shown = refine(part.cut(output), condition, part)
+    same = (shown - part.cut(condition[:, :3])).abs().amax(dim=(0, 1, 2))
+    assert (same[:12] < 1e-5).all() and (same[12:] > 0.1).all()
 
 
 def test_a_window_of_the_picture_is_its_part():
@@ -111,24 +127,48 @@ def tremble(random: np.random.Generator, levels: float, count: int = 30) -> list
     return list((100 + noise).round().clip(0, 255).astype(np.uint8))
 
 
-@pytest.mark.parametrize("levels", [0.8, 1.6])
-def test_the_fitting_strength_lets_a_stream_tremble_as_the_truth_does(levels):
+@pytest.mark.parametrize(("levels", "averaged", "grained"), [(0.4, False, True), (0.8, True, True), (1.6, True, True)])
+def test_a_calm_that_fits_lets_a_stream_change_as_the_truth_does(levels, averaged, grained):
     random = np.random.default_rng(0)
     truth, shown, faces = tremble(random, 0.6), tremble(random, levels), [face_at(0.5, 0.5)] * 30
     stretch = Stretch(shown, faces, truth)
-    strength = fitting_strength([stretch, stretch])
-    changed, was = stretch.flicker(strength)
-    assert 0 < strength < MOST_STRENGTH and 0.85 < changed / was <= 1.05
+    strength, grain = fitting_calm(stretch)
+    assert (strength > 0, grain > 0) == (averaged, grained) and strength < MOST_STRENGTH and grain < MOST_LEVELS
+    assert stretch.steadied(strength).flicker_ratio < max(0.75, 1.02 * stretch.flicker_ratio * (not averaged))
+    assert stretch.steadied(strength).with_grain(grain).flicker_ratio == pytest.approx(0.9, abs=0.06)
 
 
-def test_the_fitting_strength_has_its_limits():
+def test_a_calm_that_fits_has_its_limits():
     random = np.random.default_rng(0)
     faces = [face_at(0.5, 0.5)] * 30
     calm, wild = tremble(random, 0.5), tremble(random, 30)
-    assert fitting_strength([Stretch(wild, faces, calm)]) == MOST_STRENGTH
-    assert fitting_strength([Stretch(calm, faces, tremble(random, 0.7))]) == 0
+    assert fitting_calm(Stretch(wild, faces, calm)) == (MOST_STRENGTH, 0)
+    assert fitting_calm(Stretch(calm, faces, calm))[0] > 0 == fitting_calm(Stretch(calm, faces, tremble(random, 9)))[0]
     steady = Steady(0)
     assert all((steady.next(picture, faces[0]) == picture).all() for picture in wild)
+
+
+def test_a_repeated_picture_stays_the_same():
+    random = np.random.default_rng(0)
+    one, other = tremble(random, 2, 2)
+    shown = [one, one, other, other]
+    stretch = Stretch(shown, [face_at(0.5, 0.5)] * 4, shown).steadied(1).with_grain(1)
+    assert stretch.pictures[1] is stretch.pictures[0] and stretch.pictures[3] is stretch.pictures[2]
+
+
+def test_grain_is_as_strong_as_told_new_on_every_frame_and_the_same_for_all_channels():
+    grey = np.full((64, 64, 3), 100, np.uint8)
+    grain = Grain(2.0, 64)
+    first, second = (grain.next(grey).astype(int) - 100 for _ in range(2))
+    assert abs(first.mean()) < 0.1 and 1.9 < first.std() < 2.15 and np.ptp(first, axis=2).max() == 0
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
+    again = Grain(2.0, 64)
+    np.testing.assert_array_equal(again.next(grey), first + 100)
+    white = grain.next(np.full((64, 64, 3), 255, np.uint8))
+    assert white.max() == 255 and white.min() > 240  # nothing wraps round
+    assert Grain(0.0, 64).next(grey) is grey
+    with pytest.raises(ValueError, match="levels"):
+        Grain(-1.0, 64)
 
 
 def test_a_steady_stream_begins_anew_with_another_size():

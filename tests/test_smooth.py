@@ -91,6 +91,14 @@ def test_a_recording_is_calmed_the_same_forwards_and_backwards():
     np.testing.assert_allclose(smooth_track(track, 25), smooth_track(track[::-1], 25)[::-1], atol=1e-12)
 
 
+def test_repeated_frames_stay_equal_and_change_nothing_else():
+    track = walk()
+    slow = smooth_track(track, 12.5)
+    twice = smooth_track(np.repeat(track, 2, axis=0), 25)
+    np.testing.assert_array_equal(twice[::2], twice[1::2])
+    np.testing.assert_allclose(twice[::2], slow, atol=1e-12)
+
+
 def test_a_calmed_recording_does_not_lag():
     t = np.arange(100) / 25
     wave = np.tile((0.5 + 0.01 * np.sin(2 * np.pi * t))[:, None, None], (1, 1, 3))
@@ -127,6 +135,14 @@ def test_gaps_that_are_too_long_are_left():
     filled = fill_gaps(ramp_with_gaps(), longest=2)[:, 1, 2]
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(filled)), [8, 9, 10])
     np.testing.assert_allclose(filled[[3, 4]], [3, 4])
+
+
+def test_long_gaps_at_the_ends_are_left_too():
+    track = walk().astype(np.float32)[:12]
+    track[:4] = track[9:] = np.nan
+    filled = fill_gaps(track, longest=3)
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(filled[:, 0, 0])), [0, 1, 2, 3])
+    np.testing.assert_array_equal(filled[10:], np.stack([track[8]] * 2))
 
 
 def test_a_recording_without_gaps_or_without_anything_comes_back_as_it_is():

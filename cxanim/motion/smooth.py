@@ -51,29 +51,39 @@ def _alpha(cutoff_hz: np.ndarray | float, step_s: float) -> np.ndarray | float:
 def smooth_track(track: np.ndarray, fps: float, strength: float = 1.0) -> np.ndarray:
     """Calm a recording (T, N, D) without delay: the filter runs forwards and backwards, and the two are averaged.
 
-    Missing frames (NaN) stay missing, and each stretch between them is calmed by itself.
+    Missing frames (NaN) stay missing, and each stretch between them is calmed by itself. A frame equal to the one
+    before it repeats it, as in a film of 24 pictures shown at 30: it stays equal, or what stands would creep.
     """
     if strength == 0:
         return track
-
-    def one_way(values: np.ndarray) -> np.ndarray:
-        euro = OneEuro(strength)
-        return np.stack([euro(value, 1.0 / fps) for value in values])
-
     calm = track.copy()
     seen = ~np.isnan(track).any(axis=(1, 2))
     for stretch in np.split(np.arange(len(track)), np.flatnonzero(np.diff(seen)) + 1):
-        if len(stretch) >= 3 and seen[stretch[0]]:
+        if seen[stretch[0]]:
             values = track[stretch]
-            calm[stretch] = (one_way(values) + one_way(values[::-1])[::-1]) / 2
+            fresh = np.concatenate([[True], (values[1:] != values[:-1]).any(axis=(1, 2))])
+            calm[stretch] = _calmed(values[fresh], np.flatnonzero(fresh) / fps, strength)[np.cumsum(fresh) - 1]
     return calm
+
+
+def _calmed(values: np.ndarray, times_s: np.ndarray, strength: float) -> np.ndarray:
+    """Values (T, N, D) at their times, without tremble and without delay."""
+    if len(values) < 3:
+        return values
+
+    def one_way(values: np.ndarray, steps_s: np.ndarray) -> np.ndarray:
+        euro = OneEuro(strength)
+        return np.stack([euro(value, step_s) for value, step_s in zip(values, [1.0, *steps_s], strict=True)])
+
+    steps_s = np.diff(times_s)
+    return (one_way(values, steps_s) + one_way(values[::-1], steps_s[::-1])[::-1]) / 2
 
 
 def fill_gaps(track: np.ndarray, longest: int | None = None) -> np.ndarray:
     """Fill missing frames (all NaN) of a recording (T, N, D) on a straight line between their neighbours.
 
-    Frames before the first and after the last one seen keep the nearest. Gaps of more than `longest` frames stay
-    missing. A recording with nothing in it comes back as it is.
+    Frames before the first and after the last one seen keep the nearest. Gaps of more than `longest` frames, those at
+    the ends too, stay missing. A recording with nothing in it comes back as it is.
     """
     seen = np.flatnonzero(~np.isnan(track).any(axis=(1, 2)))
     if not len(seen) or len(seen) == len(track):
@@ -83,9 +93,8 @@ def fill_gaps(track: np.ndarray, longest: int | None = None) -> np.ndarray:
     filled = np.stack([np.interp(frames, seen, flat[seen, column]) for column in range(flat.shape[1])], axis=1)
     filled = filled.reshape(track.shape).astype(track.dtype)
     if longest is not None:
-        after = np.searchsorted(seen, frames)
-        before = np.clip(after - 1, 0, len(seen) - 1)
-        after = np.clip(after, 0, len(seen) - 1)
-        too_wide = (seen[after] - seen[before] - 1 > longest) & np.isnan(track).any(axis=(1, 2))
+        edges = np.concatenate([[-1], seen, [len(track)]])
+        after = np.searchsorted(edges, frames)
+        too_wide = (edges[after] - edges[after - 1] - 1 > longest) & np.isnan(track).any(axis=(1, 2))
         filled[too_wide] = np.nan
     return filled

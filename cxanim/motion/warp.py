@@ -47,21 +47,40 @@ class Warp:
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with its face as `face` (478, 3)."""
+        return self._shown(face)[0]
+
+    def show_with_reach(self, face: np.ndarray) -> np.ndarray:
+        """The picture and, as a fourth channel, what is near the person and may be refined: (S, S, 4) uint8."""
+        return np.dstack(self._shown(face, with_reach=True))
+
+    def _shown(self, face: np.ndarray, *, with_reach: bool = False) -> tuple[np.ndarray, ...]:
         backward = upsampled(self._mesh.backward(face), self.size_px)
+        alpha = None
         if self._still is None:
             shown = cv2.remap(self.picture, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         else:
             moved = cv2.remap(self._layered, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            shown = composite(moved[..., :3], moved[..., 3], self._still)
+            alpha = moved[..., 3]
+            shown = composite(moved[..., :3], alpha, self._still)
         draw_eyes(shown, self.picture, self.face, face)
         self._mouth.draw(shown, face)
-        return shown
+        return (shown, reach_of(alpha, self.size_px)) if with_reach else (shown,)
 
 
 def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Set `front` (H, W, 3) before `back` where `alpha` (H, W) uint8 says so."""
     weight = alpha.astype(np.float32) * (1 / 255)
     return cv2.blendLinear(front, back, weight, 1 - weight)
+
+
+def reach_of(alpha: np.ndarray | None, size_px: int) -> np.ndarray:
+    """(S, S) uint8, 255 where the person (S, S) uint8 is and a soft rim of 1/24 of the picture round it."""
+    if alpha is None:
+        return np.full((size_px, size_px), 255, np.uint8)
+    cells = min(64, size_px)
+    little = cv2.resize(np.ascontiguousarray(alpha), (cells, cells), interpolation=cv2.INTER_AREA)
+    little = cv2.blur(cv2.dilate(little, np.ones((5, 5), np.uint8)), (3, 3))
+    return cv2.resize(little, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
 
 
 def face_stencil(face: np.ndarray, size_px: int) -> np.ndarray:

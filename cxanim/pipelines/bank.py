@@ -21,8 +21,8 @@ _BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
 def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     """A vector whose distances say how unlike two frames of one person look.
 
-    The mouth counts most, since its inside cannot be warped; lids count little, since the warp closes them well; the
-    head's place counts for hair and shoulders, which follow it only roughly.
+    The mouth counts much, since its inside cannot be warped; lids count little, since the warp closes them well; the
+    head's turn, size and place count for hair, shoulders and light, which follow them only roughly.
     """
     face, neutral = face.astype(np.float64), neutral.astype(np.float64)
     unit = eye_distance(neutral)
@@ -35,10 +35,10 @@ def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
             2.0 * shape[_MOUTH].ravel() / np.sqrt(len(_MOUTH)),
             0.5 * shape[_EYES].ravel() / np.sqrt(len(_EYES)),
             1.0 * shape[_BROWS].ravel() / np.sqrt(len(_BROWS)),
-            0.6 * axes[:, 2],
-            0.4 * axes[1:2, 0],
-            0.3 * place,
-            [0.4 * np.log(motion.scale)],
+            1.2 * axes[:, 2],
+            0.8 * axes[1:2, 0],
+            1.0 * place,
+            [0.8 * np.log(motion.scale)],
         ]
     )
 
@@ -89,7 +89,7 @@ class Retrieval:
         fade_frames: how long a change takes.
     """
 
-    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, loyalty: float = 0.9, fade_frames: int = 5):
+    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, loyalty: float = 0.95, fade_frames: int = 5):
         self._neutral = neutral
         self._vectors = np.stack([appearance(face, neutral) for face in faces])
         self._loyalty, self._fade_frames = loyalty, fade_frames

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from cxanim.errors import NoFace
@@ -19,6 +20,7 @@ from cxanim.video import open_video
 DETECTION_SIDE_PX = 960
 _LEAST_SEEN = 0.05  # share of frames that must show a face: fewer are mistakes of the detector
 _LOST_FOR = 10  # frames without a face after which the whole frame is searched again
+_REPEAT_LEVELS, _COMPARED_PX = 0.5, 64  # a face that changed by less, in grey levels, has moved by less than .2 px
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def observe_clip(
         notes.append(f"{path.name} shows {count} faces: the largest at the start is followed.")
     if missing:
         notes.append(
-            f"No face in {missing} of {len(poses)} frames of {path.name}: they are filled from their neighbours."
+            f"No face in {missing} of {len(poses)} frames of {path.name}: a puppet is still there,"
+            " and none learns there."
         )
     if video.frames_read < 0.9 * total:
         notes.append(f"{path.name} is damaged or cut short: it holds {video.frames_read} of about {total} frames.")
@@ -126,16 +129,40 @@ def cut_frames(
 
 
 class _Follower:
-    """Follows the largest face of a clip, in a window of its own where others or its smallness would mislead."""
+    """Follows the largest face of a clip, in a window of its own where others or its smallness would mislead.
+
+    Where a frame repeats the one before, so does its pose: the detector, which tracks, would creep on.
+    """
 
     def __init__(self, parts: str):
         self._detector = Detector(parts)
+        self._pose = Pose()
+        self._looked_at: np.ndarray | None = None
         self._parts = parts
         self._window: Crop | None = None
         self._lost = _LOST_FOR
         self.most_faces = 0
 
     def next(self, frame: np.ndarray) -> Pose:
+        if not self._repeats(frame):
+            self._pose = self._look(frame)
+            self._looked_at = frame
+        return self._pose
+
+    def _repeats(self, frame: np.ndarray) -> bool:
+        """Whether a frame shows what the last one that was looked at showed, by the face's place in it."""
+        if self._looked_at is None or self._looked_at.shape != frame.shape:
+            return False
+        if self._parts != "face" or self._pose.face is None:
+            return False
+        height, width = frame.shape[:2]
+        place = Crop.around_faces([self._pose.face], width, height, margin=0.1)
+        now, before = (
+            cv2.cvtColor(place.cut(picture, _COMPARED_PX), cv2.COLOR_RGB2GRAY) for picture in (frame, self._looked_at)
+        )
+        return float(cv2.absdiff(now, before).mean()) < _REPEAT_LEVELS
+
+    def _look(self, frame: np.ndarray) -> Pose:
         if self._lost >= _LOST_FOR:
             self._look_for_window(frame)
         window = self._window

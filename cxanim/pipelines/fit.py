@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from cxanim.errors import BadSetting, Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
@@ -24,7 +23,7 @@ from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable, facts_of
 from cxanim.pipelines.render import Renderer
-from cxanim.pipelines.steady import Stretch, fitting_strength
+from cxanim.pipelines.steady import Stretch, fitting_calm
 from cxanim.pipelines.trainer import Trainer, TrainerSettings
 from cxanim.pipelines.training_set import TrainingSet, clip_training_set, photo_training_set
 from cxanim.pipelines.training_state import TrainingState, state_path
@@ -36,7 +35,7 @@ _CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif")
 TARGET_SUFFIXES = (*_PHOTO_SUFFIXES, *_CLIP_SUFFIXES)
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
 _PACE_AFTER_S = 2.0
-_STRETCHES, _STRETCH_FRAMES, _LEAST_WATCHED, _WATCH_S = 3, 32, 24, 10.0  # to tell how much a puppet trembles
+_LEAST_WATCHED, _MOST_WATCHED, _WATCH_S = 24, 300, 10.0  # frames, to tell how much a puppet trembles
 
 Call = Callable[..., Any]
 
@@ -58,7 +57,7 @@ class FitSettings(TrainerSettings):
         "auto", "network that the losses look through; auto takes small on a CPU, vgg19 on a GPU where it is at hand",
         choices=("auto", "small", "vgg19"),
     )  # fmt: skip
-    references: int = setting(24, "frames of the clip that the puppet keeps", low=1, high=64, step=1)
+    references: int = setting(48, "frames of the clip that the puppet keeps", low=1, high=128, step=1)
 
 
 @dataclass(frozen=True)
@@ -280,31 +279,30 @@ def _run(
 
 
 def _steadied(trained: Trained, data: TrainingSet, device: torch.device, output: Path | None) -> Trained:
-    """The same puppet, averaged over time as strongly as it must be to stand as still as its target does.
+    """The same puppet, averaged over time and given grain so that it is as still as its target is.
 
     A photo puppet stays as it is: there is no truth but the warp, which trembles itself. The puppet is kept already, so
     whoever stops now loses nothing.
     """
+    if trained.puppet.is_photo:
+        return trained
     try:
-        stretches = [] if trained.puppet.is_photo else _stretches(trained.puppet, data, device)
+        stretch = _stretch(trained.puppet, data, device)
     except Cancelled:
         return trained
-    if sum(len(stretch.pictures) for stretch in stretches) < _LEAST_WATCHED:
+    if len(stretch.pictures) < _LEAST_WATCHED:
         return trained
-    puppet = replace(trained.puppet, steadiness=fitting_strength(stretches))
+    steadiness, grain = fitting_calm(stretch)
+    puppet = replace(trained.puppet, steadiness=steadiness, grain=grain)
     if output is not None:
         puppet.save(output)
     return replace(trained, puppet=puppet)
 
 
-def _stretches(puppet: Puppet, data: TrainingSet, device: torch.device) -> list[Stretch]:
-    """What a puppet shows of some stretches of its clip; of fewer frames where it is slow."""
-    renderer = Renderer(replace(puppet, network=copy.deepcopy(puppet.network)), device)
+def _stretch(puppet: Puppet, data: TrainingSet, device: torch.device) -> Stretch:
+    """What a puppet shows of the last frames of its clip; of fewer where it is slow."""
+    renderer = Renderer(replace(puppet, network=copy.deepcopy(puppet.network), steadiness=0.0, grain=0.0), device)
     until_s = time.monotonic() + _WATCH_S
-    stretches = []
-    for end in np.linspace(0, len(data), _STRETCHES + 1)[1:].astype(int):
-        some = slice(max(0, end - _STRETCH_FRAMES), end)
-        faces, truth = list(data.faces[some]), list(data.truth[some])
-        pictures = [renderer.trembling(face) for face in faces if time.monotonic() < until_s]
-        stretches.append(Stretch(pictures, faces[: len(pictures)], truth[: len(pictures)]))
-    return stretches
+    faces, truth = list(data.faces[-_MOST_WATCHED:]), list(data.truth[-_MOST_WATCHED:])
+    pictures = [renderer.show(face) for face in faces if time.monotonic() < until_s]
+    return Stretch(pictures, faces[: len(pictures)], truth[: len(pictures)])

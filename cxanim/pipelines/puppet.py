@@ -19,12 +19,13 @@ from cxanim.images import decode_jpeg, encode_jpeg
 from cxanim.models import CRN, PRESETS
 from cxanim.motion.landmarks import FACE_POINTS
 from cxanim.output import ensure_writable
+from cxanim.pipelines.grain import MOST_LEVELS
 from cxanim.pipelines.steady import MOST_STRENGTH
 
-KIND, FORMAT = "puppet", 2
+KIND, FORMAT = "puppet", 3
 PUPPET_SUFFIX = ".puppet"
 SIZES_PX = (64, 128, 256, 512)
-CONDITION_CHANNELS = 6  # warped reference and layout map
+CONDITION_CHANNELS = 7  # warped reference, where it may be refined, and layout map
 OUTPUT_CHANNELS, NUDGE_CHANNELS = 3, 2  # change of colour; a smooth field that moves the warp into place
 _MOST_REFERENCES = 256
 _JPEG_QUALITY = 95
@@ -58,6 +59,7 @@ class Puppet:
         network: the trained CRN, or None for an instant puppet.
         network_shape: its preset ("live", "good", "paper").
         steadiness: how strongly its pictures are averaged over time, see `Steady`.
+        grain: levels of the grain that they are given, see `Grain`.
         about: kind ("photo" or "clip"), the files it is made from, settings and training curve, as JSON holds them.
     """
 
@@ -69,6 +71,7 @@ class Puppet:
     network: CRN | None = None
     network_shape: str = "live"
     steadiness: float = 1.0
+    grain: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -99,7 +102,8 @@ class Puppet:
 
     def instant(self) -> "Puppet":
         """The same target without training: its neutral picture and the warp."""
-        return replace(self, references=(self.references[self.neutral],), neutral=0, network=None, steadiness=1.0)
+        neutral = self.references[self.neutral]
+        return replace(self, references=(neutral,), neutral=0, network=None, steadiness=1.0, grain=0.0)
 
     def save(self, path: Path) -> None:
         """Write the puppet's file, whole or not at all."""
@@ -122,6 +126,7 @@ class Puppet:
             "held_edges": list(self.held_edges),
             "network": self.network_shape if self.network is not None else None,
             "steadiness": self.steadiness,
+            "grain": self.grain,
             "about": self.about,
         }
         write_checkpoint(path, KIND, FORMAT, header, tensors)
@@ -178,8 +183,8 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network.eval()
     plate = tensors.get("plate")
     edges = tuple(bool(edge) for edge in header["held_edges"])
-    steadiness = header.get("steadiness", 1.0)  # files of before 2026-11-21 have none
-    if len(edges) != 4 or not isinstance(steadiness, float) or not 0 <= steadiness <= MOST_STRENGTH:
+    steadiness, grain = float(header["steadiness"]), float(header["grain"])
+    if len(edges) != 4 or not 0 <= steadiness <= MOST_STRENGTH or not 0 <= grain <= MOST_LEVELS:
         raise ValueError("impossible header")
     _check_about(header["about"])
     return Puppet(
@@ -191,6 +196,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network=network,
         network_shape=header["network"] or "live",
         steadiness=steadiness,
+        grain=grain,
         about=header["about"],
     )
 

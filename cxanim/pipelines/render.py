@@ -4,6 +4,8 @@ face -> nearest references, warped -> layout map -> CRN: nudge + colour -> pictu
 reference is the picture.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
@@ -14,10 +16,12 @@ from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp
 from cxanim.pipelines.bank import Retrieval
+from cxanim.pipelines.grain import Grain
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.steady import Steady
 
 LARGEST_NUDGE = 0.1  # of the picture
+_MOST_REPEATS = 3  # a film repeats a picture so often; a face that stands still for longer is shown as it settles
 
 
 class Renderer:
@@ -34,7 +38,9 @@ class Renderer:
         self._moving_background = moving_background
         self._warps: dict[int, Warp] = {}
         self._retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
-        self._steady = Steady(puppet.steadiness)
+        self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+        self._repeats = 0
         self._network = None
         if puppet.network is not None:
             self._network = puppet.network.to(self.device).eval()
@@ -43,25 +49,33 @@ class Renderer:
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3)."""
-        return self._steady.next(self.trembling(face), face)
+        if self._last is not None and self._repeats < _MOST_REPEATS and np.array_equal(face, self._last[0]):
+            self._repeats += 1
+            return self._last[1]
+        self._repeats = 0
+        self._last = face, self._grain.next(self._steady.next(self._trembling(face), face))
+        return self._last[1]
 
-    def trembling(self, face: np.ndarray) -> np.ndarray:
+    def _trembling(self, face: np.ndarray) -> np.ndarray:
         """The next frame, not averaged over time."""
-        warped = self.warped(face)
         if self._network is None:
-            return warped
-        condition = as_condition(warped[None], draw_layout(Pose(face=face), self.puppet.size_px)[None])
+            return self._blended(face, Warp.show)
+        condition = as_condition(self.warped(face)[None], draw_layout(Pose(face=face), self.puppet.size_px)[None])
         with torch.inference_mode():
             condition = condition.to(self.device).contiguous(memory_format=torch.channels_last)
             return as_pictures(refine(self._network(condition), condition))[0]
 
     def warped(self, face: np.ndarray) -> np.ndarray:
-        """What the warp alone shows next: the nearest references, aligned and blended."""
+        """What the warp shows next, and where it may be refined, (S, S, 4)."""
+        return self._blended(face, Warp.show_with_reach)
+
+    def _blended(self, face: np.ndarray, show: Callable[[Warp, np.ndarray], np.ndarray]) -> np.ndarray:
+        """The nearest references, aligned and blended."""
         shares = self._retrieval.next(face)
         shown: np.ndarray | None = None
         done = 0.0
         for number, share in shares.items():
-            picture = self.warp(number).show(face)
+            picture = show(self.warp(number), face)
             done += share
             shown = picture if shown is None else cv2.addWeighted(shown, 1 - share / done, picture, share / done, 0)
         if shown is None:
@@ -82,7 +96,12 @@ class Renderer:
 
 
 def as_condition(warped: np.ndarray, layout: np.ndarray) -> torch.Tensor:
-    """Pictures and layout maps, both (B, S, S, 3) uint8, as what the network sees: (B, 6, S, S) in [0, 1]."""
+    """What the network sees, (B, 7, S, S) in [0, 1].
+
+    Args:
+        warped: (B, S, S, 4) uint8 what the warp shows, and where it may be refined.
+        layout: (B, S, S, 3) uint8 layout maps.
+    """
     both = np.concatenate([warped, layout], axis=3)
     return torch.from_numpy(both).permute(0, 3, 1, 2).float().div_(255)
 
@@ -92,7 +111,8 @@ def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None 
 
     Args:
         output: (B, 5, S, S) what the network says: change of colour (3), nudge (2). Zeros change nothing.
-        condition: (B, 6, S, S) what it saw; the first three channels are what the warp shows.
+        condition: (B, 7, S, S) what it saw; the first three channels are what the warp shows, the fourth how far
+            it may be changed: a background that stands still is left alone.
         window: the part of the picture that the output is for, and that is given; the whole if None.
 
     Convention:
@@ -101,8 +121,9 @@ def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None 
     """
     size = condition.shape[-1]
     window = window or Window(0, 0, size)
-    change = torch.tanh(output[:, :3])
-    nudge = LARGEST_NUDGE * torch.tanh(output[:, 3:5])
+    reach = window.cut(condition[:, 3:4])
+    change = reach * torch.tanh(output[:, :3])
+    nudge = reach * LARGEST_NUDGE * torch.tanh(output[:, 3:5])
     centres = (torch.arange(size, device=output.device) + 0.5) * (2 / size) - 1
     place = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
     grid = (window.cut(place) + 2 * nudge).permute(0, 2, 3, 1)

@@ -3,19 +3,21 @@
 Landmarks tremble by a fraction of a pixel even when a face stands still, and what is warped by them trembles along; so
 do hair and shoulders where one reference fades into another. The eye sees that at once in what should be still. Round
 the face much may be averaged, in the face little: a smile that begins is a slow change too. How much is right differs
-from target to target; a clip of one tells.
+from target to target; a clip of one tells, and what is then too still for film is given the target's grain.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from cxanim.motion.pose import face_box
+from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.metrics import flicker
 
 MOST_STRENGTH = 2.0
+_TREMBLE, _CHANGE = 0.7, 0.9  # of the target's own change: what is left of a puppet's, and with grain
 _REACH_PX = 5  # a change counts for its neighbourhood, so that no edge of something moving is left behind
 _FACE_GROWN = 0.15
 _SOFT_SHARE = 0.06  # of the picture, over which one rule goes over into the other
@@ -46,11 +48,12 @@ class Steady:
     """One stream of pictures of one size.
 
     Args:
-        strength: in [0, 2]; 0 leaves every picture as it is, 1 is right for most targets.
+        strength: in [0, 2]; 0 leaves every picture as it is, 1 is right for most targets. More than 1 counts round
+            the face only, which would lag behind.
     """
 
     def __init__(self, strength: float = 1.0) -> None:
-        self._in_face, self._round_face = _IN_FACE.at(strength), _ROUND_FACE.at(strength)
+        self._in_face, self._round_face = _IN_FACE.at(min(strength, 1.0)), _ROUND_FACE.at(strength)
         self._idle = strength == 0
         self._shown: np.ndarray | None = None
 
@@ -79,7 +82,7 @@ class Stretch:
     """Consecutive frames of a clip, beside what a puppet shows of them.
 
     Attributes:
-        pictures: what the puppet shows, each (S, S, 3) uint8, not averaged.
+        pictures: what the puppet shows, each (S, S, 3) uint8, neither averaged nor with grain.
         faces: where the face is in each.
         truth: the frames themselves.
     """
@@ -88,27 +91,55 @@ class Stretch:
     faces: Sequence[np.ndarray]
     truth: Sequence[np.ndarray]
 
-    def flicker(self, strength: float) -> tuple[float, float]:
-        """Sums of the changes shown at a strength and of the true ones, where the truth stands still."""
+    def steadied(self, strength: float) -> "Stretch":
+        """The same, averaged over time; a frame that repeats the one before still does."""
         steady = Steady(strength)
-        return flicker([steady.next(*shown) for shown in zip(self.pictures, self.faces, strict=True)], self.truth)
+        pictures: list[np.ndarray] = []
+        before: tuple[np.ndarray, np.ndarray] | None = None
+        for picture, face in zip(self.pictures, self.faces, strict=True):
+            repeats = before is not None and picture is before[0]
+            pictures.append(pictures[-1] if repeats else steady.next(picture, face))
+            before = picture, face
+        return replace(self, pictures=pictures)
+
+    def with_grain(self, levels: float) -> "Stretch":
+        """The same with grain."""
+        grain = Grain(levels, len(self.pictures[0]))
+        pictures: list[np.ndarray] = []
+        before: np.ndarray | None = None
+        for picture in self.pictures:
+            pictures.append(pictures[-1] if picture is before else grain.next(picture))
+            before = picture
+        return replace(self, pictures=pictures)
+
+    @property
+    def flicker_ratio(self) -> float:
+        """Changes shown, as a share of the true ones, where the truth stands still."""
+        changed, was = flicker(self.pictures, self.truth)
+        return changed / max(was, 1e-9)
 
 
-def fitting_strength(stretches: Sequence[Stretch]) -> float:
-    """The strength at which a puppet trembles as much as its target does, where that stands still."""
+def fitting_calm(stretch: Stretch) -> tuple[float, float]:
+    """Strength of averaging and levels of grain with which a puppet changes as much as its target where that is still.
 
-    def trembles_more(strength: float) -> bool:
-        changed, was = np.sum([stretch.flicker(strength) for stretch in stretches], axis=0)
-        return bool(changed > was)
+    Averaging goes a little further than that, and grain makes up for it: grain is the same on every frame, while a
+    puppet's tremble depends on what it is shown.
+    """
+    strength = _crossing(lambda strength: stretch.steadied(strength).flicker_ratio - _TREMBLE, 0.0, MOST_STRENGTH)
+    steadied = stretch.steadied(strength)
+    levels = _crossing(lambda levels: _CHANGE - steadied.with_grain(levels).flicker_ratio, 0.0, MOST_LEVELS)
+    return strength, levels
 
-    low, high = 0.0, MOST_STRENGTH
-    if not trembles_more(low):
+
+def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that falls goes through zero between two values, or the nearer of these."""
+    if falling(low) <= 0:
         return low
-    if trembles_more(high):
+    if falling(high) > 0:
         return high
-    for _ in range(5):
+    for _ in range(7):
         middle = (low + high) / 2
-        low, high = (middle, high) if trembles_more(middle) else (low, middle)
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
     return high
 
 

@@ -123,7 +123,7 @@ class Trainer:
         with torch.inference_mode():
             shown = as_pictures(refine(self.averaged_network()(condition), condition))
         tiles = [
-            np.hstack([self.data.truth[index], self.data.warped[index, 0], picture])
+            np.hstack([self.data.truth[index], self.data.warped[index, 0, ..., :3], picture])
             for index, picture in zip(chosen, shown, strict=True)
         ]
         strip = np.hstack(tiles)

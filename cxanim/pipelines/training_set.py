@@ -19,8 +19,10 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral, perform
+from cxanim.motion.warp import background_plate, composite, face_stencil
 from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
+from cxanim.pipelines.metrics import drift_px
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
@@ -28,7 +30,7 @@ from cxanim.pipelines.watch import Watch
 _MEMORY_BYTES = 1 << 30
 _WARPS = 3  # of each frame, from as many references
 _APART_S = 0.7  # a frame's own reference lies at least so far from it in time
-_STILL_LEVELS = 9.0  # a background whose grey levels vary less over time stands still
+_STILL_LEVELS, _STILL_DRIFT = 9.0, 0.03  # a background stands still that varies less, in grey levels and in place
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class TrainingSet:
     Attributes:
         puppet: the puppet before training: its references, plate and geometry.
         truth: (T, S, S, 3) uint8 what the puppet should show.
-        warped: (T, K, S, S, 3) uint8 what the warp shows, of the K references that suit best.
+        warped: (T, K, S, S, 4) uint8 what the warp shows, of the K references that suit best, and where it may be
+            refined.
         layout: (T, S, S, 3) uint8 layout maps.
         faces: (T, 478, 3) where the face is in each.
         chances: (T,) how often each is drawn, summing to 1.
@@ -61,7 +64,7 @@ class TrainingSet:
 
 def most_frames(size_px: int) -> int:
     """How many frames of a side are learnt from at most, so that memory stays bounded however long the clips are."""
-    return max(60, min(1200, _MEMORY_BYTES // (3 * (2 + _WARPS) * size_px * size_px)))
+    return max(60, min(1200, _MEMORY_BYTES // ((2 * 3 + _WARPS * 4) * size_px * size_px)))
 
 
 def clip_training_set(clips: Sequence[Path], size_px: int, references: int, until: float, watch: Watch) -> TrainingSet:
@@ -97,7 +100,10 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
             times_s.append(number * 1e6 + index / clip.motion.fps)
         notes += list(clip.notes)
     truth = np.stack(pictures)
-    puppet, chosen = _bank(truth, faces, references)
+    puppet, chosen, moves = _bank(truth, faces, references)
+    if moves and puppet.plate is not None:
+        notes.append("The background moves: the puppet stands before that of one frame.")
+        _before(truth, faces, puppet.plate)
     about = {"kind": "clip", "sources": [Path(path).name for path in clips], "crops": crop_facts, "until": until}
     puppet = replace(puppet, held_edges=held_edges[0], about=about)
     times = np.array(times_s)
@@ -112,9 +118,9 @@ def photo_training_set(puppet: Puppet, watch: Watch, count: int = 160, seed: int
     basis = ExpressionBasis(neutral)
     faces = [perform(basis.performance(_sampled(random)), neutral) for _ in range(count)]
     faces[0] = neutral
-    show = Renderer(puppet.instant()).warp(0).show
+    show = Renderer(puppet.instant()).warp(0).show_with_reach
     warped = np.stack([show(face) for face in watch.each(faces, "Posing the photo", count)])
-    return _training_set(puppet, warped.copy(), warped[:, None], faces, [])
+    return _training_set(puppet, warped[..., :3].copy(), warped[:, None], faces, [])
 
 
 def _training_set(
@@ -127,8 +133,8 @@ def _training_set(
     return TrainingSet(puppet, truth, warped, layout, stacked, chances, digest, tuple(notes))
 
 
-def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[Puppet, list[int]]:
-    """The references among the frames, the neutral one first, and the background behind them."""
+def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[Puppet, list[int], bool]:
+    """The references among the frames, the neutral one first, before their background; and whether that moves."""
     neutral = most_neutral(faces)
     vectors = np.stack([appearance(face, faces[neutral]) for face in faces])
     calm = calm_frames(faces)
@@ -137,7 +143,7 @@ def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[P
     first = int(np.searchsorted(numbers, neutral))
     chosen = numbers[farthest_points(vectors[numbers], count, first)].tolist()
     mattes = [person_matte(truth[number]) for number in chosen]
-    plate = _plate(truth[chosen], np.stack(mattes))
+    plate, moves = _plate(truth[chosen], np.stack(mattes))
     references = tuple(
         Reference(
             as_stored(truth[number]),
@@ -146,30 +152,48 @@ def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[P
         )
         for number, matte in zip(chosen, mattes, strict=True)
     )
-    return Puppet(truth.shape[1], references, neutral=0, plate=plate), chosen
+    return Puppet(truth.shape[1], references, neutral=0, plate=plate), chosen, moves
 
 
-def _plate(frames: np.ndarray, mattes: np.ndarray) -> np.ndarray | None:
-    """The background without the person: the median over time of what is seen of it, or None where it moves.
+def _before(truth: np.ndarray, faces: Sequence[np.ndarray], plate: np.ndarray) -> None:
+    """Set the person of every frame before a background that stands still: where the camera goes no face tells."""
+    for picture, face in zip(truth, faces, strict=True):
+        matte = np.maximum(person_matte(picture), face_stencil(face, len(plate)))
+        picture[:] = composite(picture, np.round(matte * 255).astype(np.uint8), plate)
 
-    Where the person is never out of the way it is filled from the sides: the warped person covers it.
+
+def _plate(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None, bool]:
+    """The background without the person, and whether it moves; None if it is hardly seen.
+
+    It is the median over time of what is seen of it, or that of the first frame where it moves. Where the person is
+    never out of the way it is filled from the sides: the warped person covers it.
     """
     pictures = frames.astype(np.float32)
     background = mattes < 0.1
     seen = background.sum(0)
     often = seen >= max(3, len(frames) // 3)
     if often.mean() < 0.02:
-        return None
+        return None, False
     uncovered = np.broadcast_to(~background[..., None], pictures.shape)
     median = np.ma.median(np.ma.array(pictures, mask=uncovered), axis=0)
     varies = np.ma.median(np.ma.array(np.abs(pictures - median.filled(0)), mask=uncovered), axis=0).filled(0).mean(2)
-    if np.median(varies[often]) > _STILL_LEVELS:
-        return None
+    if np.median(varies[often]) > _STILL_LEVELS or _drift_px(frames, mattes) > _STILL_DRIFT * frames.shape[1]:
+        return as_stored(background_plate(frames[0], mattes[0].astype(np.float32))), True
     never = seen == 0
     plate = median.filled(0).astype(np.uint8)
     if never.any() and not never.all():
         plate = _filled(plate, never)
-    return as_stored(plate)
+    return as_stored(plate), False
+
+
+def _drift_px(frames: np.ndarray, mattes: np.ndarray) -> float:
+    """How far the background of a frame typically lies from that of the first, in pixels."""
+    rim = np.ones((2 * (len(frames[0]) // 32) + 1,) * 2, np.uint8)
+    persons = [cv2.dilate((matte > 0.1).astype(np.uint8), rim) > 0 for matte in mattes]
+    drifts = [
+        drift_px(frame, frames[0], person | persons[0]) for frame, person in zip(frames[1:], persons[1:], strict=True)
+    ]
+    return float(np.median(drifts)) if drifts else 0.0
 
 
 def _filled(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -190,14 +214,14 @@ def _warped(
     renderer = Renderer(puppet)
     retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
     count = min(_WARPS, len(puppet.references))
-    warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 3), np.uint8)
+    warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 4), np.uint8)
     for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
         distances = retrieval.distances(face)
         near = np.abs(reference_times_s - times_s[index]) < _APART_S
         if (~near).sum() >= count:
             distances = np.where(near, math.inf, distances)
         for place, number in enumerate(np.argsort(distances)[:count]):
-            warped[index, place] = renderer.warp(int(number)).show(face)
+            warped[index, place] = renderer.warp(int(number)).show_with_reach(face)
     return warped
 
 
