@@ -7,28 +7,20 @@ the clip, which nobody learnt from.
 """
 
 import argparse
-import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
+from held_out import LEARNT_FROM, HeldOut, cells, clip_named, head
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from cxanim.losses import available, feature_network  # noqa: E402
-from cxanim.motion.layout import draw_layout  # noqa: E402
-from cxanim.motion.pose import Pose  # noqa: E402
-from cxanim.pipelines import metrics  # noqa: E402
-from cxanim.pipelines.clip import observe_clip  # noqa: E402
-from cxanim.pipelines.evaluate import Exam, Show  # noqa: E402
-from cxanim.pipelines.fit import FitSettings, learn, make_training_set  # noqa: E402
-from cxanim.pipelines.machine import Machine  # noqa: E402
-from cxanim.pipelines.render import Renderer, as_condition, as_pictures, refine  # noqa: E402
-from cxanim.pipelines.training_set import TrainingSet  # noqa: E402
-from cxanim.pipelines.watch import Watch  # noqa: E402
+from cxanim.motion.layout import draw_layout
+from cxanim.motion.pose import Pose
+from cxanim.pipelines.evaluate import Show
+from cxanim.pipelines.fit import FitSettings, learn, make_training_set
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.render import Renderer, as_condition, as_pictures, refine
+from cxanim.pipelines.training_set import TrainingSet
+from cxanim.pipelines.watch import Watch
 
 SHOWN = ("face_vgg_dist", "face_psnr", "akd_px", "vgg_dist", "psnr", "flicker_ratio")
 
@@ -39,24 +31,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=220)
     parser.add_argument("--frames", type=int, default=16, help="frames scored")
     flags = parser.parse_args()
-    folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
-    if not folder.is_dir():
-        print(f"Nothing to measure on: no clips at {folder}; set CXANIM_TEST_DATA.")
-        return
-    clip = folder / f"{flags.clip}.mp4"
-    machine, watch = Machine(), Watch()
-    settings = FitSettings(steps=flags.steps, until=0.8)
+    clip, machine, watch = clip_named(flags.clip), Machine(), Watch()
+    settings = FitSettings(steps=flags.steps, until=LEARNT_FROM)
     data = make_training_set([clip], settings, machine, watch)
     single = make_training_set([clip], replace(settings, references=1), machine, watch)
-    exam = Exam(data.puppet, observe_clip(clip), 0.8, flags.frames, watch)
-    eyes = feature_network("vgg19" if available("vgg19") else "small", metrics.VGG_DIST_LAYERS)
-    print("| variant | steps | " + " | ".join(SHOWN) + " |\n|---|---|" + "---|" * len(SHOWN))
+    held_out = HeldOut(clip, data.puppet, flags.frames)
+    print(head("variant", "steps", *SHOWN))
 
     def report(name: str, show: Show, steps: int = 0) -> None:
-        row = exam.score(show, eyes, name)
-        print(f"| {name} | {steps or '-'} | " + " | ".join(cell(row[key]) for key in SHOWN) + " |", flush=True)
+        print(f"| {name} | {steps or '-'} | {cells(held_out.score(show), SHOWN)} |", flush=True)
 
-    for name, show in exam.baselines().items():
+    for name, show in held_out.exam.baselines().items():
         report(name, show)
     report("bank, aligned, no training", Renderer(data.puppet).show)
     variants: dict[str, tuple[TrainingSet, FitSettings, bool, bool]] = {
@@ -79,10 +64,6 @@ def main() -> None:
 def shown_by(warp: bool) -> np.ndarray:
     """What of the warp's four channels is seen: its colours or not, and always where it may be refined."""
     return np.array([warp, warp, warp, True], np.uint8)
-
-
-def cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def shown_with(puppet, warp: bool, layout: bool) -> Show:

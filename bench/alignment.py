@@ -14,27 +14,18 @@ All are scored on aligned frames that nobody learnt from.
 """
 
 import argparse
-import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
+from held_out import LEARNT_FROM, HeldOut, cells, clip_named, head
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from cxanim.losses import available, feature_network  # noqa: E402
-from cxanim.pipelines import metrics  # noqa: E402
-from cxanim.pipelines.bank import appearance  # noqa: E402
-from cxanim.pipelines.clip import observe_clip  # noqa: E402
-from cxanim.pipelines.evaluate import Exam  # noqa: E402
-from cxanim.pipelines.fit import FitSettings, learn, make_training_set  # noqa: E402
-from cxanim.pipelines.machine import Machine  # noqa: E402
-from cxanim.pipelines.render import Renderer  # noqa: E402
-from cxanim.pipelines.training_set import TrainingSet  # noqa: E402
-from cxanim.pipelines.watch import Watch  # noqa: E402
+from cxanim.pipelines.bank import appearance
+from cxanim.pipelines.fit import FitSettings, learn, make_training_set
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.training_set import TrainingSet
+from cxanim.pipelines.watch import Watch
 
 SHOWN = ("face_vgg_dist", "face_psnr", "akd_px", "vgg_dist", "psnr")
 SHIFT_PX = 3.0  # deviation, at 256 px
@@ -47,27 +38,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--frames", type=int, default=24, help="frames scored")
     flags = parser.parse_args()
-    folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
-    if not folder.is_dir():
-        print(f"Nothing to measure on: no clips at {folder}; set CXANIM_TEST_DATA.")
-        return
-    clip = folder / f"{flags.clip}.mp4"
-    machine, watch = Machine(), Watch()
-    settings = FitSettings(steps=flags.steps, until=0.8)
+    clip, machine, watch = clip_named(flags.clip), Machine(), Watch()
+    settings = FitSettings(steps=flags.steps, until=LEARNT_FROM)
     data = make_training_set([clip], settings, machine, watch)
-    exam = Exam(data.puppet, observe_clip(clip), 0.8, flags.frames, watch)
-    eyes = feature_network("vgg19" if available("vgg19") else "small", metrics.VGG_DIST_LAYERS)
+    held_out = HeldOut(clip, data.puppet, flags.frames)
     objectives = {
         "pixels + perceptual": replace(settings, contextual=0.0),
         "pixels + perceptual + CX": settings,
         "pixels / 10 + perceptual / 10 + CX": replace(settings, contextual=1.0, pixels=0.2, perceptual=0.1),
     }
     print(f"{flags.clip}, {flags.steps} steps\n")
-    print("| pairs | objective | " + " | ".join(SHOWN) + " |\n|---|---|" + "---|" * len(SHOWN))
+    print(head("pairs", "objective", *SHOWN))
 
     def report(pairs: str, objective: str, puppet) -> None:
-        row = exam.score(Renderer(puppet).show, eyes, objective)
-        print(f"| {pairs} | {objective} | " + " | ".join(f"{row[key]:.3f}" for key in SHOWN) + " |", flush=True)
+        row = held_out.score(Renderer(puppet).show)
+        print(f"| {pairs} | {objective} | {cells(row, SHOWN)} |", flush=True)
 
     report("-", "none: the bank, aligned", data.puppet)
     for pairs, made in {"aligned": data, "shifted": shifted(data), "other frame": other_frames(data)}.items():

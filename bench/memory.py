@@ -7,7 +7,6 @@ The clip is made from a short one by repeating it; the training is the command l
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -15,10 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from held_out import ROOT, clip_named
 
-from cxanim.video.probe import ffmpeg_program  # noqa: E402
+from cxanim.video.probe import ffmpeg_program
 
 FULL_HD = "scale=1920:1080:force_original_aspect_ratio=increase,crop=1920:1080"
 
@@ -30,10 +28,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--size", type=int, default=256)
     flags = parser.parse_args()
-    source = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces" / f"{flags.clip}.mp4"
-    if not source.is_file():
-        print(f"Nothing to measure on: there is no {source}; set CXANIM_TEST_DATA.")
-        return
+    source = clip_named(flags.clip)
     with tempfile.TemporaryDirectory() as folder:
         clip, puppet = Path(folder) / "long.mp4", Path(folder) / "long.puppet"
         ask = [ffmpeg_program(), "-loglevel", "error", "-stream_loop", "-1", "-i", source, "-an"]

@@ -1,6 +1,6 @@
 """What a training is worth: puppets of real clips, scored on frames they never saw, beside the baselines.
 
-    python bench/quality.py --minutes 10 [--readme] [CLIP ...]
+    python bench/quality.py [--minutes 5] [--readme] [CLIP ...]
 
 For each clip, by default every face clip of 8 s or more: train on the first 80 %, skip a second, score the rest. The
 last column says which of the aims a puppet misses: a face at least 10 % nearer than those of `nearest` and `warp`,
@@ -12,6 +12,7 @@ test material: look at them, do not publish them.
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -21,18 +22,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from held_out import LEARNT_FROM, ROOT, HeldOut, cells, clip_named, head
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from cxanim.losses import available, feature_network  # noqa: E402
-from cxanim.pipelines import metrics  # noqa: E402
-from cxanim.pipelines.clip import observe_clip  # noqa: E402
-from cxanim.pipelines.evaluate import Exam  # noqa: E402
-from cxanim.pipelines.fit import FitSettings, train  # noqa: E402
-from cxanim.pipelines.machine import Machine  # noqa: E402
-from cxanim.pipelines.render import Renderer  # noqa: E402
-from cxanim.pipelines.watch import Watch  # noqa: E402
+from cxanim.pipelines.evaluate import Exam
+from cxanim.pipelines.fit import FitSettings, train
+from cxanim.pipelines.render import Renderer
 
 OUT = Path(__file__).parent / "out"
 CLIPS = ("lp_d3", "lp_d9", "lp_d10", "lp_d13", "lp_d14", "lp_d19", "lp_s18", "lp_s20",
@@ -43,18 +37,14 @@ SHOWN = ("face_vgg_dist", "akd_px", "vgg_dist", "psnr", "flicker_ratio", "backgr
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="*", default=CLIPS, help="names of clips in the test data's faces/")
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--frames", type=int, default=30, help="frames scored per clip")
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     flags = parser.parse_args()
-    folder = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / "faces"
-    if not folder.is_dir():
-        print(f"Nothing to measure on: no clips at {folder}; set CXANIM_TEST_DATA.")
-        return
     OUT.mkdir(exist_ok=True)
     results = {}
     for name in flags.clips:
-        results[name] = run(folder / f"{name}.mp4", flags.minutes, flags.frames)
+        results[name] = run(clip_named(name), flags.minutes, flags.frames)
         (OUT / "quality.json").write_text(json.dumps(results, indent=1))
         (OUT / "quality.md").write_text(table(results, flags.minutes, flags.frames))
     print(table(results, flags.minutes, flags.frames))
@@ -63,19 +53,17 @@ def main() -> None:
 
 
 def run(clip: Path, minutes: float, frames: int) -> dict:
-    settings, machine, watch = FitSettings(minutes=minutes, until=0.8), Machine(), Watch()
-    trained = train([clip], OUT / f"{clip.stem}.puppet", settings, machine, watch)
-    exam = Exam(trained.puppet, observe_clip(clip), 0.8, frames, watch)
-    features = "vgg19" if available("vgg19") else "small"
-    eyes = feature_network(features, metrics.VGG_DIST_LAYERS)
-    shown = exam.baselines() | {"puppet": Renderer(trained.puppet).show}
-    scores = {who: exam.score(show, eyes, who) for who, show in shown.items()}
-    shown["puppet"] = lambda face: Renderer(trained.puppet).show(face)  # each frame by itself, without fading
-    sheet(clip.stem, exam, shown)
+    trained = train([clip], OUT / f"{clip.stem}.puppet", FitSettings(minutes=minutes, until=LEARNT_FROM))
+    held_out = HeldOut(clip, trained.puppet, frames)
+    shown = held_out.exam.baselines() | {"puppet": Renderer(trained.puppet).show}
+    scores = {who: held_out.score(show) for who, show in shown.items()}
+    for who, puppet in (("warp", trained.puppet.instant()), ("puppet", trained.puppet)):
+        shown[who] = lambda face, puppet=puppet: Renderer(puppet).show(face)  # each frame by itself, without fading
+    sheet(clip.stem, held_out.exam, shown)
     seconds = round(trained.seconds, 1)
     calm = {"steadiness": round(trained.puppet.steadiness, 2), "grain": round(trained.puppet.grain, 2)}
     print(f"{clip.stem}: {trained.steps} steps in {seconds} s, misses {misses(scores)}", file=sys.stderr, flush=True)
-    return {"steps": trained.steps, "seconds": seconds, "features": features, "scores": scores} | calm
+    return {"steps": trained.steps, "seconds": seconds, "features": held_out.features, "scores": scores} | calm
 
 
 def sheet(name: str, exam: Exam, shown: dict) -> None:
@@ -96,21 +84,25 @@ def table(results: dict, minutes: float, frames: int) -> str:
         f"CPU cores ({platform.machine()}), 256 px, first 80 % of each clip; after a second's gap {frames} frames of "
         f"the rest are scored, with the features of {features}; {time.strftime('%Y-%m-%d')}, commit {commit.strip()}.",
         "",
-        "| clip | who | " + " | ".join(SHOWN) + " | misses |",
-        "|---|---|" + "---|" * len(SHOWN) + "---|",
+        head("clip", "who", *SHOWN, "misses"),
     ]
     for name, result in results.items():
         for who in ("puppet", "nearest", "warp", "static"):
             row = result["scores"][who]
             label = f"{name} ({result['steps']} steps)" if who == "puppet" else ""
-            cells = " | ".join("-" if row[key] is None else f"{row[key]:.3f}" for key in SHOWN)
-            lines.append(f"| {label} | {who} | {cells} | {misses(result['scores']) if who == 'puppet' else ''} |")
+            lines.append(
+                f"| {label} | {who} | {cells(row, SHOWN)} | {misses(result['scores']) if who == 'puppet' else ''} |"
+            )
     return "\n".join(lines) + "\n"
 
 
 def misses(scores: dict) -> str:
     """Which of the aims a puppet misses."""
-    puppet, nearest, warp = (scores[who] for who in ("puppet", "nearest", "warp"))
+
+    def known(row: dict) -> dict:
+        return {name: math.nan if value is None else value for name, value in row.items()}
+
+    puppet, nearest, warp = (known(scores[who]) for who in ("puppet", "nearest", "warp"))
     met = {
         "face": puppet["face_vgg_dist"] <= 0.9 * min(nearest["face_vgg_dist"], warp["face_vgg_dist"]),
         "landmarks": puppet["akd_px"] < min(nearest["akd_px"] / 2, warp["akd_px"]),

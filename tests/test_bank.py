@@ -132,3 +132,9 @@ def test_rare_looks_are_drawn_more_often_than_their_share_and_none_is_left_out()
 
 def test_frames_that_are_all_the_same_are_drawn_alike():
     np.testing.assert_allclose(rarity(np.zeros((7, 3))), 1 / 7)
+
+
+def test_no_row_is_chosen_twice():
+    rows = np.repeat(np.eye(3), 4, axis=0)
+    assert sorted(farthest_points(rows, 8) // np.array(4)) == [0, 1, 2]
+    assert farthest_points(np.ones((5, 2)), 4, first=2) == [2]

@@ -59,7 +59,7 @@ def smooth_track(track: np.ndarray, fps: float, strength: float = 1.0) -> np.nda
     calm = track.copy()
     seen = ~np.isnan(track).any(axis=(1, 2))
     for stretch in np.split(np.arange(len(track)), np.flatnonzero(np.diff(seen)) + 1):
-        if seen[stretch[0]]:
+        if len(stretch) and seen[stretch[0]]:
             values = track[stretch]
             fresh = np.concatenate([[True], (values[1:] != values[:-1]).any(axis=(1, 2))])
             calm[stretch] = _calmed(values[fresh], np.flatnonzero(fresh) / fps, strength)[np.cumsum(fresh) - 1]

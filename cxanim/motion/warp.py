@@ -10,6 +10,8 @@ import numpy as np
 from cxanim.motion.layers import Mouth, draw_eyes
 from cxanim.motion.mesh import Edges, MeshMap, upsampled
 
+_REACH_CELLS = 64
+
 
 class Warp:
     """Shows one picture's face as other faces.
@@ -21,6 +23,7 @@ class Warp:
         plate: (S, S, 3) uint8, the background without the person; made from the picture by inpainting if None.
         nodes: resolution of the motion field.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+        moving_background: let what is behind the person move along instead of standing still.
     """
 
     def __init__(
@@ -31,6 +34,8 @@ class Warp:
         plate: np.ndarray | None = None,
         nodes: int = 128,
         held_edges: Edges = (False, False, False, False),
+        *,
+        moving_background: bool = False,
     ):
         if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
             raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
@@ -38,12 +43,14 @@ class Warp:
         self.size_px = picture.shape[0]
         self._mesh = MeshMap(face, nodes, held_edges)
         self._mouth = Mouth(picture, face)
-        self._still = None
-        if matte is not None:
-            matte = np.maximum(matte, face_stencil(face, self.size_px))
+        self._still: np.ndarray | None = None
+        if matte is None:
+            self._layered = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+            return
+        matte = np.maximum(matte, face_stencil(face, self.size_px))
+        self._layered = np.dstack([picture, np.round(matte * 255).astype(np.uint8)])
+        if not moving_background:
             self._still = plate if plate is not None else background_plate(picture, matte)
-            alpha = np.round(matte * 255).astype(np.uint8)
-            self._layered = np.dstack([picture, alpha])
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with its face as `face` (478, 3)."""
@@ -51,20 +58,21 @@ class Warp:
 
     def show_with_reach(self, face: np.ndarray) -> np.ndarray:
         """The picture and, as a fourth channel, what is near the person and may be refined: (S, S, 4) uint8."""
-        return np.dstack(self._shown(face, with_reach=True))
+        shown, alpha = self._shown(face)
+        return np.dstack([shown, reach_of(alpha)])
 
-    def _shown(self, face: np.ndarray, *, with_reach: bool = False) -> tuple[np.ndarray, ...]:
+    def _shown(self, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The picture, and where in it the person is."""
         backward = upsampled(self._mesh.backward(face), self.size_px)
-        alpha = None
+        moved = cv2.remap(self._layered, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        alpha = np.ascontiguousarray(moved[..., 3])
         if self._still is None:
-            shown = cv2.remap(self.picture, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            shown = np.ascontiguousarray(moved[..., :3])
         else:
-            moved = cv2.remap(self._layered, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            alpha = moved[..., 3]
             shown = composite(moved[..., :3], alpha, self._still)
         draw_eyes(shown, self.picture, self.face, face)
         self._mouth.draw(shown, face)
-        return (shown, reach_of(alpha, self.size_px)) if with_reach else (shown,)
+        return shown, alpha
 
 
 def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndarray:
@@ -73,14 +81,11 @@ def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndar
     return cv2.blendLinear(front, back, weight, 1 - weight)
 
 
-def reach_of(alpha: np.ndarray | None, size_px: int) -> np.ndarray:
-    """(S, S) uint8, 255 where the person (S, S) uint8 is and a soft rim of 1/24 of the picture round it."""
-    if alpha is None:
-        return np.full((size_px, size_px), 255, np.uint8)
-    cells = min(64, size_px)
-    little = cv2.resize(np.ascontiguousarray(alpha), (cells, cells), interpolation=cv2.INTER_AREA)
+def reach_of(alpha: np.ndarray) -> np.ndarray:
+    """(S, S) uint8, 255 where the person (S, S) uint8 is, falling to 0 over a rim of some 1/24 of the picture."""
+    little = cv2.resize(alpha, (_REACH_CELLS, _REACH_CELLS), interpolation=cv2.INTER_AREA)
     little = cv2.blur(cv2.dilate(little, np.ones((5, 5), np.uint8)), (3, 3))
-    return cv2.resize(little, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(little, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def face_stencil(face: np.ndarray, size_px: int) -> np.ndarray:

@@ -67,10 +67,13 @@ def rarity(vectors: np.ndarray, share: float = 0.5) -> np.ndarray:
 
 
 def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int]:
-    """Choose `count` rows of `vectors` (N, D) that lie far from one another, beginning with row `first`."""
+    """Choose `count` rows of `vectors` (N, D) that lie far from one another, beginning with row `first`.
+
+    Fewer are chosen where fewer differ.
+    """
     chosen = [first]
     nearest = np.linalg.norm(vectors - vectors[first], axis=1)
-    while len(chosen) < min(count, len(vectors)):
+    while len(chosen) < count and nearest.max() > 0:
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[chosen[-1]], axis=1))
     return chosen

@@ -20,7 +20,9 @@ from cxanim.video import open_video
 DETECTION_SIDE_PX = 960
 _LEAST_SEEN = 0.05  # share of frames that must show a face: fewer are mistakes of the detector
 _LOST_FOR = 10  # frames without a face after which the whole frame is searched again
-_REPEAT_LEVELS, _COMPARED_PX = 0.5, 64  # a face that changed by less, in grey levels, has moved by less than .2 px
+# A frame repeats the last one if no eighth of its face changes by more than so much of the face's own contrast: what a
+# codec stirs up in repeats stays below, half a blink lies far above.
+_REPEAT_SHARE, _COMPARED_PX = 0.03, 64
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ def observe_clip(
         notes.append(f"{path.name} shows {count} faces: the largest at the start is followed.")
     if missing:
         notes.append(
-            f"No face in {missing} of {len(poses)} frames of {path.name}: a puppet is still there,"
-            " and none learns there."
+            f"No face in {missing} of {len(poses)} frames of {path.name}: its motion is bridged there, and a training"
+            " leaves gaps of more than a fifth of a second out."
         )
     if video.frames_read < 0.9 * total:
         notes.append(f"{path.name} is damaged or cut short: it holds {video.frames_read} of about {total} frames.")
@@ -158,9 +160,11 @@ class _Follower:
         height, width = frame.shape[:2]
         place = Crop.around_faces([self._pose.face], width, height, margin=0.1)
         now, before = (
-            cv2.cvtColor(place.cut(picture, _COMPARED_PX), cv2.COLOR_RGB2GRAY) for picture in (frame, self._looked_at)
+            cv2.cvtColor(place.cut(picture, _COMPARED_PX), cv2.COLOR_RGB2GRAY).astype(np.float32)
+            for picture in (frame, self._looked_at)
         )
-        return float(cv2.absdiff(now, before).mean()) < _REPEAT_LEVELS
+        most_changed = float(cv2.blur(cv2.absdiff(now, before), (_COMPARED_PX // 8,) * 2).max())
+        return most_changed < _REPEAT_SHARE * max(1.0, float(before.std()))
 
     def _look(self, frame: np.ndarray) -> Pose:
         if self._lost >= _LOST_FOR:

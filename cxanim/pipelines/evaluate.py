@@ -61,6 +61,7 @@ def evaluate(
         frames, psnr, ssim, l1, vgg_dist, face_psnr, face_vgg_dist, akd_px, miss_rate, flicker_ratio,
         background_drift, ms_per_frame, the same under baselines (nearest, warp, static), and device, threads, size,
         features. Means over the scored frames; see `metrics` for each; None where there was nothing to measure.
+        `ms_per_frame` counts frames that repeat the one before, which cost nothing.
 
     Raises:
         NoFace, UnreadableVideo, TooLarge, Cancelled; CxanimError where nothing is left to score.

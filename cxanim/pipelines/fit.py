@@ -23,7 +23,7 @@ from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable, facts_of
 from cxanim.pipelines.render import Renderer
-from cxanim.pipelines.steady import Stretch, fitting_calm
+from cxanim.pipelines.steady import Stretch, fitting_stillness
 from cxanim.pipelines.trainer import Trainer, TrainerSettings
 from cxanim.pipelines.training_set import TrainingSet, clip_training_set, photo_training_set
 from cxanim.pipelines.training_state import TrainingState, state_path
@@ -35,7 +35,7 @@ _CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif")
 TARGET_SUFFIXES = (*_PHOTO_SUFFIXES, *_CLIP_SUFFIXES)
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
 _PACE_AFTER_S = 2.0
-_LEAST_WATCHED, _MOST_WATCHED, _WATCH_S = 24, 300, 10.0  # frames, to tell how much a puppet trembles
+_LEAST_WATCHED, _WATCH_S = 24, 20.0  # frames that tell how much a puppet trembles; a slow network shows fewer
 
 Call = Callable[..., Any]
 
@@ -284,25 +284,26 @@ def _steadied(trained: Trained, data: TrainingSet, device: torch.device, output:
     A photo puppet stays as it is: there is no truth but the warp, which trembles itself. The puppet is kept already, so
     whoever stops now loses nothing.
     """
-    if trained.puppet.is_photo:
-        return trained
     try:
-        stretch = _stretch(trained.puppet, data, device)
+        stretches = _stretches(trained.puppet, data, device)
+        if sum(len(stretch.pictures) for stretch in stretches) < _LEAST_WATCHED:
+            return trained
+        steadiness, grain = fitting_stillness(stretches)
     except Cancelled:
         return trained
-    if len(stretch.pictures) < _LEAST_WATCHED:
-        return trained
-    steadiness, grain = fitting_calm(stretch)
     puppet = replace(trained.puppet, steadiness=steadiness, grain=grain)
     if output is not None:
         puppet.save(output)
     return replace(trained, puppet=puppet)
 
 
-def _stretch(puppet: Puppet, data: TrainingSet, device: torch.device) -> Stretch:
-    """What a puppet shows of the last frames of its clip; of fewer where it is slow."""
+def _stretches(puppet: Puppet, data: TrainingSet, device: torch.device) -> list[Stretch]:
+    """What a puppet shows of the takes of its clips."""
     renderer = Renderer(replace(puppet, network=copy.deepcopy(puppet.network), steadiness=0.0, grain=0.0), device)
     until_s = time.monotonic() + _WATCH_S
-    faces, truth = list(data.faces[-_MOST_WATCHED:]), list(data.truth[-_MOST_WATCHED:])
-    pictures = [renderer.show(face) for face in faces if time.monotonic() < until_s]
-    return Stretch(pictures, faces[: len(pictures)], truth[: len(pictures)])
+    stretches = []
+    for take in data.takes:
+        pictures = [renderer.show(face) for face in take.faces if time.monotonic() < until_s]
+        shown = len(pictures)
+        stretches.append(Stretch(pictures, list(take.faces[:shown]), list(take.pictures[:shown])))
+    return stretches

@@ -1,8 +1,8 @@
 """The grain of a target's film: what its own camera and codec change from frame to frame where nothing moves.
 
 A puppet shows kept frames, moved and averaged; what stands still in it is perfectly still, as in a photograph, and
-the eye tells that from film. So it is given grain as fine and as strong as its target's, like any picture that is laid
-into a film. It is mostly less than one grey level.
+the eye tells that from film. So it is given grain that changes as much as its target does, like any picture that is
+laid into a film. It is mostly less than one grey level.
 
 Convention: grain is the same in all three channels, white in space and time, and Gaussian before it is rounded.
 """

@@ -183,8 +183,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network.eval()
     plate = tensors.get("plate")
     edges = tuple(bool(edge) for edge in header["held_edges"])
-    steadiness, grain = float(header["steadiness"]), float(header["grain"])
-    if len(edges) != 4 or not 0 <= steadiness <= MOST_STRENGTH or not 0 <= grain <= MOST_LEVELS:
+    if len(edges) != 4:
         raise ValueError("impossible header")
     _check_about(header["about"])
     return Puppet(
@@ -195,10 +194,16 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         held_edges=edges,
         network=network,
         network_shape=header["network"] or "live",
-        steadiness=steadiness,
-        grain=grain,
+        steadiness=_number(header["steadiness"], MOST_STRENGTH),
+        grain=_number(header["grain"], MOST_LEVELS),
         about=header["about"],
     )
+
+
+def _number(value: Any, most: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ValueError("impossible header")
+    return float(value)
 
 
 def _check_about(about: Any) -> None:

@@ -48,12 +48,14 @@ class Renderer:
                 self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def show(self, face: np.ndarray) -> np.ndarray:
-        """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3)."""
-        if self._last is not None and self._repeats < _MOST_REPEATS and np.array_equal(face, self._last[0]):
-            self._repeats += 1
-            return self._last[1]
-        self._repeats = 0
-        self._last = face, self._grain.next(self._steady.next(self._trembling(face), face))
+        """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3).
+
+        Where a face repeats the one before, the same array may come again: it is not to be written to.
+        """
+        repeats = self._last is not None and np.array_equal(face, self._last[0])
+        self._repeats = self._repeats + 1 if repeats else 0
+        if self._last is None or not 0 < self._repeats <= _MOST_REPEATS:
+            self._last = face.copy(), self._grain.next(self._steady.next(self._trembling(face), face))
         return self._last[1]
 
     def _trembling(self, face: np.ndarray) -> np.ndarray:
@@ -86,12 +88,11 @@ class Renderer:
         """The warp of one reference, made when it is first needed."""
         if number not in self._warps:
             reference = self.puppet.references[number]
-            matte = None
-            if reference.matte is not None and not self._moving_background:
-                matte = reference.matte.astype(np.float32) / 255
+            matte = None if reference.matte is None else reference.matte.astype(np.float32) / 255
             self._warps[number] = Warp(
-                reference.picture, reference.face, matte, self.puppet.plate, held_edges=self.puppet.held_edges
-            )
+                reference.picture, reference.face, matte, self.puppet.plate, held_edges=self.puppet.held_edges,
+                moving_background=self._moving_background,
+            )  # fmt: skip
         return self._warps[number]
 
 

@@ -6,6 +6,7 @@ the face much may be averaged, in the face little: a smile that begins is a slow
 from target to target; a clip of one tells, and what is then too still for film is given the target's grain.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,7 +50,7 @@ class Steady:
 
     Args:
         strength: in [0, 2]; 0 leaves every picture as it is, 1 is right for most targets. More than 1 counts round
-            the face only, which would lag behind.
+            the face only: within, it would lag.
     """
 
     def __init__(self, strength: float = 1.0) -> None:
@@ -92,54 +93,57 @@ class Stretch:
     truth: Sequence[np.ndarray]
 
     def steadied(self, strength: float) -> "Stretch":
-        """The same, averaged over time; a frame that repeats the one before still does."""
+        """The same, averaged over time; a picture that comes again still does."""
         steady = Steady(strength)
-        pictures: list[np.ndarray] = []
-        before: tuple[np.ndarray, np.ndarray] | None = None
-        for picture, face in zip(self.pictures, self.faces, strict=True):
-            repeats = before is not None and picture is before[0]
-            pictures.append(pictures[-1] if repeats else steady.next(picture, face))
-            before = picture, face
-        return replace(self, pictures=pictures)
+        return self._each(steady.next)
 
     def with_grain(self, levels: float) -> "Stretch":
         """The same with grain."""
-        grain = Grain(levels, len(self.pictures[0]))
+        grain = Grain(levels, len(self.truth[0]))
+        return self._each(lambda picture, face: grain.next(picture))
+
+    def _each(self, change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> "Stretch":
         pictures: list[np.ndarray] = []
         before: np.ndarray | None = None
-        for picture in self.pictures:
-            pictures.append(pictures[-1] if picture is before else grain.next(picture))
+        for picture, face in zip(self.pictures, self.faces, strict=True):
+            pictures.append(pictures[-1] if picture is before else change(picture, face))
             before = picture
         return replace(self, pictures=pictures)
 
-    @property
-    def flicker_ratio(self) -> float:
-        """Changes shown, as a share of the true ones, where the truth stands still."""
-        changed, was = flicker(self.pictures, self.truth)
-        return changed / max(was, 1e-9)
+
+def flicker_ratio(stretches: Sequence[Stretch]) -> float:
+    """Changes shown, as a share of the true ones, where the truth stands still; infinite where it never changes."""
+    changed, was = np.sum([flicker(stretch.pictures, stretch.truth) for stretch in stretches], axis=0)
+    return float(changed / was) if was else math.inf
 
 
-def fitting_calm(stretch: Stretch) -> tuple[float, float]:
-    """Strength of averaging and levels of grain with which a puppet changes as much as its target where that is still.
+def fitting_stillness(stretches: Sequence[Stretch]) -> tuple[float, float]:
+    """Strength of averaging, and levels of grain, with which a puppet changes as much as its target where that stands.
 
-    Averaging goes a little further than that, and grain makes up for it: grain is the same on every frame, while a
+    Averaging goes a little further than that, and grain makes up for it: grain is as strong on every frame, while a
     puppet's tremble depends on what it is shown.
     """
-    strength = _crossing(lambda strength: stretch.steadied(strength).flicker_ratio - _TREMBLE, 0.0, MOST_STRENGTH)
-    steadied = stretch.steadied(strength)
-    levels = _crossing(lambda levels: _CHANGE - steadied.with_grain(levels).flicker_ratio, 0.0, MOST_LEVELS)
-    return strength, levels
+
+    def trembles_more(strength: float) -> bool:
+        return flicker_ratio([stretch.steadied(strength) for stretch in stretches]) > _TREMBLE
+
+    strength = _least(lambda strength: not trembles_more(strength), MOST_STRENGTH)
+    steadied = [stretch.steadied(strength) for stretch in stretches]
+
+    def changes_enough(levels: float) -> bool:
+        return flicker_ratio([stretch.with_grain(levels) for stretch in steadied]) >= _CHANGE
+
+    return strength, _least(changes_enough, MOST_LEVELS)
 
 
-def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function that falls goes through zero between two values, or the nearer of these."""
-    if falling(low) <= 0:
-        return low
-    if falling(high) > 0:
-        return high
+def _least(enough: Callable[[float], bool], most: float) -> float:
+    """The least value from 0 to `most` that is enough, or `most`."""
+    if enough(0.0):
+        return 0.0
+    low, high = 0.0, most
     for _ in range(7):
         middle = (low + high) / 2
-        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
 

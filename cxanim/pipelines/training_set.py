@@ -30,7 +30,22 @@ from cxanim.pipelines.watch import Watch
 _MEMORY_BYTES = 1 << 30
 _WARPS = 3  # of each frame, from as many references
 _APART_S = 0.7  # a frame's own reference lies at least so far from it in time
-_STILL_LEVELS, _STILL_DRIFT = 9.0, 0.03  # a background stands still that varies less, in grey levels and in place
+_STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
+_PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
+_TAKES, _SHORTEST_TAKE = 4, 8
+
+
+@dataclass(frozen=True)
+class Take:
+    """A stretch of the film as it was filmed, from which it is told how still its target is.
+
+    Attributes:
+        pictures: (N, S, S, 3) uint8 frames, one after the other.
+        faces: (N, 478, 3) where the face is in each.
+    """
+
+    pictures: np.ndarray
+    faces: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,7 @@ class TrainingSet:
         faces: (T, 478, 3) where the face is in each.
         chances: (T,) how often each is drawn, summing to 1.
         fingerprint: says whether a training may be resumed on this set.
+        takes: stretches of the clips; none of a photo.
         notes: what a person should know.
     """
 
@@ -56,6 +72,7 @@ class TrainingSet:
     faces: np.ndarray
     chances: np.ndarray
     fingerprint: str
+    takes: tuple[Take, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -80,7 +97,7 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
         NoFace, UnreadableVideo, TooLarge, Cancelled.
     """
     share = most_frames(size_px) // len(clips)
-    pictures, faces, times_s, notes = [], [], [], []
+    pictures, faces, times_s, follows, notes = [], [], [], [], []
     crop_facts, held_edges = [], []
     for number, path in enumerate(clips):
         clip = observe_clip(path, watch, most_frames=share, until=until)
@@ -90,25 +107,29 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
         calm = clip.motion.calmed(longest_gap_s=0.2)
         last = len(clip.motion) * clip.stride
         frames = cut_frames(path, crop, size_px, stride=clip.stride, last=last)
+        before = -2
         for index, picture in enumerate(watch.each(frames, "Reading frames", len(clip.motion))):
             pose = calm[index] if index < len(calm) else Pose()
             if pose.face is None:
                 continue
+            follows.append(index == before + 1)
+            before = index
             placed = crop.from_frame(pose, clip.width_px, clip.height_px).need_face()
             pictures.append(picture)
             faces.append(placed)
             times_s.append(number * 1e6 + index / clip.motion.fps)
         notes += list(clip.notes)
     truth = np.stack(pictures)
+    takes = _takes(truth, faces, follows)
     puppet, chosen, moves = _bank(truth, faces, references)
     if moves and puppet.plate is not None:
-        notes.append("The background moves: the puppet stands before that of one frame.")
-        _before(truth, faces, puppet.plate)
+        notes.append("The background is not the same throughout: the puppet stands before that of one frame.")
+        _set_before(puppet.plate, truth, faces, watch)
     about = {"kind": "clip", "sources": [Path(path).name for path in clips], "crops": crop_facts, "until": until}
     puppet = replace(puppet, held_edges=held_edges[0], about=about)
     times = np.array(times_s)
     warped = _warped(puppet, faces, times, times[chosen], watch)
-    return _training_set(puppet, truth, warped, faces, notes)
+    return _training_set(puppet, truth, warped, faces, takes, notes)
 
 
 def photo_training_set(puppet: Puppet, watch: Watch, count: int = 160, seed: int = 0) -> TrainingSet:
@@ -120,17 +141,35 @@ def photo_training_set(puppet: Puppet, watch: Watch, count: int = 160, seed: int
     faces[0] = neutral
     show = Renderer(puppet.instant()).warp(0).show_with_reach
     warped = np.stack([show(face) for face in watch.each(faces, "Posing the photo", count)])
-    return _training_set(puppet, warped[..., :3].copy(), warped[:, None], faces, [])
+    return _training_set(puppet, warped[..., :3].copy(), warped[:, None], faces, (), ())
 
 
 def _training_set(
-    puppet: Puppet, truth: np.ndarray, warped: np.ndarray, faces: Sequence[np.ndarray], notes: Sequence[str]
+    puppet: Puppet,
+    truth: np.ndarray,
+    warped: np.ndarray,
+    faces: Sequence[np.ndarray],
+    takes: Sequence[Take],
+    notes: Sequence[str],
 ) -> TrainingSet:
     layout = np.stack([draw_layout(Pose(face=face), puppet.size_px) for face in faces])
     stacked = np.stack(faces)
-    digest = hashlib.sha256(truth.tobytes() + stacked.tobytes()).hexdigest()[:16]
+    kept = np.stack([reference.face for reference in puppet.references])
+    digest = hashlib.sha256(truth.tobytes() + stacked.tobytes() + kept.tobytes()).hexdigest()[:16]
     chances = rarity(np.stack([appearance(face, puppet.neutral_face) for face in faces]))
-    return TrainingSet(puppet, truth, warped, layout, stacked, chances, digest, tuple(notes))
+    return TrainingSet(puppet, truth, warped, layout, stacked, chances, digest, tuple(takes), tuple(notes))
+
+
+def _takes(truth: np.ndarray, faces: Sequence[np.ndarray], follows: Sequence[bool]) -> list[Take]:
+    """Some stretches of the film, spread over it, and no more frames the larger they are."""
+    length = min(50, max(16, 50 * 256**2 // truth.shape[1] ** 2))
+    begun = np.flatnonzero(~np.array(follows))
+    runs = [range(start, end) for start, end in zip(begun, [*begun[1:], len(truth)], strict=True)]
+    pieces = [run[at : at + length] for run in runs for at in range(0, len(run), length)]
+    pieces = [piece for piece in pieces if len(piece) >= min(length, _SHORTEST_TAKE)]
+    some = sorted({int(number) for number in np.linspace(0, len(pieces) - 1, _TAKES)}) if pieces else []
+    chosen = [slice(pieces[number].start, pieces[number].stop) for number in some]
+    return [Take(truth[piece].copy(), np.stack(faces[piece])) for piece in chosen]
 
 
 def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[Puppet, list[int], bool]:
@@ -155,9 +194,10 @@ def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[P
     return Puppet(truth.shape[1], references, neutral=0, plate=plate), chosen, moves
 
 
-def _before(truth: np.ndarray, faces: Sequence[np.ndarray], plate: np.ndarray) -> None:
+def _set_before(plate: np.ndarray, truth: np.ndarray, faces: Sequence[np.ndarray], watch: Watch) -> None:
     """Set the person of every frame before a background that stands still: where the camera goes no face tells."""
-    for picture, face in zip(truth, faces, strict=True):
+    frames = watch.each(truth, "Looking for the person", len(truth))
+    for picture, face in zip(frames, faces, strict=True):
         matte = np.maximum(person_matte(picture), face_stencil(face, len(plate)))
         picture[:] = composite(picture, np.round(matte * 255).astype(np.uint8), plate)
 
@@ -168,6 +208,8 @@ def _plate(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None, b
     It is the median over time of what is seen of it, or that of the first frame where it moves. Where the person is
     never out of the way it is filled from the sides: the warped person covers it.
     """
+    some = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _PLATE_FRAMES)).astype(int))
+    frames, mattes = frames[some], mattes[some]
     pictures = frames.astype(np.float32)
     background = mattes < 0.1
     seen = background.sum(0)
@@ -177,7 +219,7 @@ def _plate(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None, b
     uncovered = np.broadcast_to(~background[..., None], pictures.shape)
     median = np.ma.median(np.ma.array(pictures, mask=uncovered), axis=0)
     varies = np.ma.median(np.ma.array(np.abs(pictures - median.filled(0)), mask=uncovered), axis=0).filled(0).mean(2)
-    if np.median(varies[often]) > _STILL_LEVELS or _drift_px(frames, mattes) > _STILL_DRIFT * frames.shape[1]:
+    if np.median(varies[often]) > _STILL_LEVELS or _drift_px(frames, mattes) > _STILL_SHARE * frames.shape[1]:
         return as_stored(background_plate(frames[0], mattes[0].astype(np.float32))), True
     never = seen == 0
     plate = median.filled(0).astype(np.uint8)
@@ -193,7 +235,7 @@ def _drift_px(frames: np.ndarray, mattes: np.ndarray) -> float:
     drifts = [
         drift_px(frame, frames[0], person | persons[0]) for frame, person in zip(frames[1:], persons[1:], strict=True)
     ]
-    return float(np.median(drifts)) if drifts else 0.0
+    return float(np.median(drifts))
 
 
 def _filled(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.errors import BadPuppet
 
-KIND, FORMAT = "training-state", 1
+KIND, FORMAT = "training-state", 2
 _GROUPS = ("weights", "average", "first", "second")
 
 

@@ -1,0 +1,61 @@
+"""What the benches on real clips have in common: where a clip lies, what of it is scored, and through which eyes.
+
+The first four fifths of a clip are learnt from, a second is left out, and the rest is scored.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from cxanim.losses import available, feature_network  # noqa: E402
+from cxanim.pipelines import metrics  # noqa: E402
+from cxanim.pipelines.clip import observe_clip  # noqa: E402
+from cxanim.pipelines.evaluate import Exam, Show  # noqa: E402
+from cxanim.pipelines.puppet import Puppet  # noqa: E402
+from cxanim.pipelines.watch import Watch  # noqa: E402
+
+LEARNT_FROM = 0.8
+Row = dict[str, float | int | None]
+
+
+def clip_named(name: str) -> Path:
+    """A face clip of the test data; the bench ends with the reason where there is none."""
+    data = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data"))
+    clip = data / "faces" / f"{name}.mp4"
+    if not clip.is_file():
+        print(f"Nothing to measure on: there is no {clip}; set CXANIM_TEST_DATA.")
+        sys.exit()
+    return clip
+
+
+class HeldOut:
+    """The part of a clip that nobody learnt from.
+
+    Args:
+        clip: the file.
+        puppet: whose window is used.
+        frames: how many frames are scored.
+    """
+
+    def __init__(self, clip: Path, puppet: Puppet, frames: int) -> None:
+        self.exam = Exam(puppet, observe_clip(clip), LEARNT_FROM, frames, Watch())
+        self.features = "vgg19" if available("vgg19") else "small"
+        self._eyes = feature_network(self.features, metrics.VGG_DIST_LAYERS)
+
+    def score(self, show: Show) -> Row:
+        """The numbers of `cxanim evaluate` for whatever turns a face into a picture."""
+        return self.exam.score(show, self._eyes, "held-out frames")
+
+
+def head(*titles: str) -> str:
+    """The first two lines of a table."""
+    return "| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|"
+
+
+def cells(row: Row, names: Sequence[str]) -> str:
+    """Some numbers of a row, as a table shows them."""
+    return " | ".join("-" if row[name] is None else f"{row[name]:.3f}" for name in names)
