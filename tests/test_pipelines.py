@@ -248,18 +248,20 @@ def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> No
     matte[30:, 30:66] = 1
     mattes = np.stack([matte] * 6)
 
-    faint = (105 + clear * 0.16).astype(np.uint8)  # hardly any grey level changes much where this moves
+    plain = np.full_like(clear, 110)  # with some marks: hardly any grey level changes where this moves
+    for x, y in zip(random.integers(0, 390, 60), random.integers(0, 110, 60), strict=True):
+        plain[y : y + 7, x : x + 7] = random.integers(0, 256, 3)
 
     def plate_of(scene: np.ndarray, step_px: int) -> tuple[np.ndarray | None, bool]:
-        noise = random.normal(0, 3, (6, 96, 96, 3))
+        noise = random.normal(0, 1.5, (6, 96, 96, 3))
         frames = np.stack([scene[:96, 100 + step_px * k : 196 + step_px * k] for k in range(6)]) + noise
         return _plate(frames.clip(0, 255).astype(np.uint8), mattes)
 
-    for scene in (clear, faint):
+    for scene in (clear, plain):
         (still, stands_not), (moving, moves) = plate_of(scene, 0), plate_of(scene, 12)
         assert moves and not stands_not
         wrong = [np.abs(plate[:, :20].astype(int) - scene[:96, 100:120]).mean() for plate in (still, moving)]
-        assert wrong[0] < 0.9 * wrong[1] < 5  # a median of six is calmer than one frame
+        assert wrong[0] < wrong[1] < 4  # a median of six is calmer than one frame
     assert _plate(clear[None, :96, :96].repeat(6, 0), np.ones_like(mattes)) == (None, False)
 
 

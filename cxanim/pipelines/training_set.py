@@ -205,8 +205,8 @@ def _set_before(plate: np.ndarray, truth: np.ndarray, faces: Sequence[np.ndarray
 def _plate(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None, bool]:
     """The background without the person, and whether it moves; None if it is hardly seen.
 
-    It is the median over time of what is seen of it, or that of the first frame where it moves. Where the person is
-    never out of the way it is filled from the sides: the warped person covers it.
+    It is the median over time of what is seen of it, or where it moves that of the frame that shows most of it. Where
+    the person is never out of the way it is filled from the sides: the warped person covers it.
     """
     some = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _PLATE_FRAMES)).astype(int))
     frames, mattes = frames[some], mattes[some]
@@ -220,7 +220,8 @@ def _plate(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None, b
     median = np.ma.median(np.ma.array(pictures, mask=uncovered), axis=0)
     varies = np.ma.median(np.ma.array(np.abs(pictures - median.filled(0)), mask=uncovered), axis=0).filled(0).mean(2)
     if np.median(varies[often]) > _STILL_LEVELS or _drift_px(frames, mattes) > _STILL_SHARE * frames.shape[1]:
-        return as_stored(background_plate(frames[0], mattes[0].astype(np.float32))), True
+        widest = int(background.sum((1, 2)).argmax())
+        return as_stored(background_plate(frames[widest], mattes[widest].astype(np.float32))), True
     never = seen == 0
     plate = median.filled(0).astype(np.uint8)
     if never.any() and not never.all():
