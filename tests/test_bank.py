@@ -1,4 +1,6 @@
-"""The reference bank: which frames are kept, and how the shown one changes without flicker."""
+"""The reference bank: which frames are kept, and how those that are shown change without flicker."""
+
+import math
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from faces import about_camera_axis, portrait_face, rotated
 
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
-from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity
+from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, shares_by
 
 
 def acted(**sliders: float) -> np.ndarray:
@@ -75,63 +77,31 @@ def references() -> list[np.ndarray]:
     return [portrait_face(), acted(jaw=0.8), acted(smile=1.0)]
 
 
-def test_the_nearest_reference_is_the_face_itself():
+def test_a_face_that_is_kept_is_shown_alone():
     bank = Retrieval(references(), portrait_face())
-    assert [bank.nearest(face) for face in references()] == [0, 1, 2]
-    np.testing.assert_allclose(bank.distances(references()[1])[1], 0, atol=1e-6)
+    assert [bank.shares(face) for face in references()] == [{0: 1.0}, {1: 1.0}, {2: 1.0}]
+    assert Retrieval([portrait_face()], portrait_face()).shares(references()[1]) == {0: 1.0}
 
 
-def test_the_first_frame_shows_its_nearest_alone():
-    assert Retrieval(references(), portrait_face()).next(acted(jaw=0.7)) == {1: 1.0}
+def test_shares_by_hand():
+    # R = 4: weights 1/1 - 1/4, 1/2 - 1/4, 1/2 - 1/4, and 0 for those as far as the sixth; in all 5/4.
+    shares = shares_by(np.array([4.0, 2, 1, 4, 9, 2, 4, math.inf]))
+    assert shares == pytest.approx({2: 0.6, 1: 0.2, 5: 0.2})
+    assert next(iter(shares)) == 2
+    assert shares_by(np.array([3.0, 1])) == pytest.approx({1: 0.75, 0: 0.25})  # too few for an R
+    assert sum(shares_by(np.full(9, 2.0)).values()) == 1
+    with pytest.raises(ValueError, match="finite"):
+        shares_by(np.array([math.inf]))
 
 
-def test_it_does_not_flip_between_two_that_are_nearly_equal():
-    shut, opened = references()[:2]
-    bank = Retrieval([shut, opened], portrait_face())
-    nearest = set()
-    for frame in range(40):
-        face = between(shut, opened, 0.49 if frame % 2 else 0.51)
-        nearest.add(bank.nearest(face))
-        shares = bank.next(face)
-        if frame == 0:
-            first = shares
-        assert shares == first
-    assert nearest == {0, 1}  # without loyalty it would have
-
-
-def test_shares_sum_to_one_and_fade_over_in_a_few_frames():
-    bank = Retrieval(references(), portrait_face(), fade_frames=4)
-    bank.next(references()[0])
-    new = []
-    for _ in range(6):
-        shares = bank.next(references()[1])
-        assert sum(shares.values()) == pytest.approx(1)
-        assert min(shares.values()) > 0
-        new.append(shares[1])
-    np.testing.assert_allclose(new, (0.25, 0.5, 0.75, 1, 1, 1))
-
-
-def test_shares_sum_to_one_when_it_changes_its_mind_in_the_middle():
-    bank, random = Retrieval(references(), portrait_face()), np.random.default_rng(0)
-    seen_three = False
-    for number in random.integers(0, 3, 60):
-        shares = bank.next(references()[number])
-        seen_three |= len(shares) == 3
-        assert sum(shares.values()) == pytest.approx(1)
-        assert all(0 < share <= 1 for share in shares.values())
-    assert seen_three
-
-
-def test_rare_looks_are_drawn_more_often_than_their_share_and_none_is_left_out():
-    random = np.random.default_rng(0)
-    common, rare = random.normal(0, 0.1, (95, 4)), random.normal(3, 0.1, (5, 4))
-    chances = rarity(np.concatenate([common, rare]))
-    assert chances.sum() == pytest.approx(1) and chances.min() >= 0.5 / 100
-    assert 0.15 < chances[95:].sum() < 0.5
-
-
-def test_frames_that_are_all_the_same_are_drawn_alike():
-    np.testing.assert_allclose(rarity(np.zeros((7, 3))), 1 / 7)
+def test_shares_change_smoothly_with_the_face():
+    faces = [*references(), acted(blink_left=1.0), acted(brow_left=1.0), acted(smile=0.5), acted(jaw=0.3), acted(jaw=1)]
+    bank = Retrieval(faces, portrait_face())
+    path = [bank.shares(between(acted(smile=0.9, jaw=0.1), acted(jaw=0.9), step / 400)) for step in range(401)]
+    assert all(sum(shares.values()) == pytest.approx(1) for shares in path)
+    assert len({next(iter(shares)) for shares in path}) >= 3  # several are the nearest in turn
+    for before, now in zip(path, path[1:], strict=False):
+        assert max(abs(now.get(number, 0) - before.get(number, 0)) for number in range(len(faces))) < 0.06
 
 
 def test_no_row_is_chosen_twice():

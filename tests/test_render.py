@@ -18,7 +18,7 @@ from cxanim.pipelines.puppet import (
     Reference,
     make_network,
 )
-from cxanim.pipelines.render import LARGEST_NUDGE, Renderer, as_condition, as_pictures, refine
+from cxanim.pipelines.render import LARGEST_NUDGE, Renderer, as_condition, as_pictures, blend, refine
 from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_stillness, flicker_ratio
 
 SIZE = 32
@@ -165,13 +165,19 @@ def test_a_face_that_comes_again_is_shown_once_more_and_settles_when_it_stays():
     references = tuple(Reference(portrait(), face) for face in (portrait_face(), other))
     renderer = Renderer(Puppet(SIZE_PX, references, grain=1.0))
     renderer.show(portrait_face())
-    shown = [renderer.show(other.copy()) for _ in range(8)]  # the second reference fades in over five frames
+    shown = [renderer.show(other.copy()) for _ in range(8)]
     assert all(picture is shown[0] for picture in shown[:4])
     assert all((now != before).any() for before, now in zip(shown[3:], shown[4:], strict=False))
     own = other.copy()
     renderer.show(own)
     own += 0.1  # the caller's array is the caller's
     assert (renderer.show(own) != shown[-1]).any()
+
+
+def test_a_blend_is_the_mean_by_shares():
+    pictures = [np.full((4, 4, 4), level, np.uint8) for level in (10, 50, 255)]
+    assert (blend(pictures, [0.5, 0.25, 0.25]) == 81).all()  # 5 + 12.5 + 63.75
+    assert blend(pictures[:1], [1.0]) is pictures[0]
 
 
 def test_a_background_that_moves_along_is_not_refined_either():

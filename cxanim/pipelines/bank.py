@@ -1,8 +1,9 @@
 """The reference bank: which frames of a clip a puppet keeps, and which of them it shows for a given face.
 
-General idea: a frame that already shows nearly the wanted mouth, lids and turn needs only a nudge of the warp, and
-keeps its sharpness. Frames are kept by farthest-point sampling over these, so that rare expressions have one too; the
-one that is shown changes only when another is clearly better, and fades over when it does.
+General idea: a frame that already shows nearly the wanted mouth, lids and turn needs only a nudge of the warp. Frames
+are kept by farthest-point sampling over these, so that rare expressions have one too. The nearest few are shown at
+once, each warped: what is wrong with one is not wrong with the others, and since their shares change smoothly with the
+face, nothing flips.
 """
 
 from collections.abc import Sequence
@@ -79,47 +80,49 @@ def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int
     return chosen
 
 
-_LEAST_SHARE = 0.02
+_BLENDED, _LEAST_SHARE = 5, 0.02
 
 
 class Retrieval:
-    """Chooses the reference to show, frame after frame.
+    """Chooses the references to show for a face.
 
     Args:
         faces: the references' faces.
         neutral: the target's relaxed face.
-        loyalty: another reference must be nearer than this share of the present one's distance to take over.
-        fade_frames: how long a change takes.
     """
 
-    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, loyalty: float = 0.95, fade_frames: int = 5):
+    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray):
         self._neutral = neutral
         self._vectors = np.stack([appearance(face, neutral) for face in faces])
-        self._loyalty, self._fade_frames = loyalty, fade_frames
-        self._shares: dict[int, float] = {}
-        self._present: int | None = None
 
     def distances(self, face: np.ndarray) -> np.ndarray:
         """How unlike each reference looks."""
         return np.linalg.norm(self._vectors - appearance(face, self._neutral), axis=1)
 
-    def nearest(self, face: np.ndarray) -> int:
-        """Number of the reference that looks most like `face`, whatever was shown before."""
-        return int(self.distances(face).argmin())
+    def shares(self, face: np.ndarray) -> dict[int, float]:
+        """Numbers of the references to blend for a face, the nearest first, with their shares, which sum to 1."""
+        return shares_by(self.distances(face))
 
-    def next(self, face: np.ndarray) -> dict[int, float]:
-        """Numbers of the references to blend for the next frame, with their shares, which sum to 1."""
-        distances = self.distances(face)
-        best = int(distances.argmin())
-        if self._present is None:
-            self._present, self._shares = best, {best: 1.0}
-        elif distances[best] < self._loyalty * distances[self._present]:
-            self._present = best
-        step = 1.0 / self._fade_frames
-        others = {number: share for number, share in self._shares.items() if number != self._present}
-        total = sum(others.values())
-        left = max(0.0, total - step)
-        kept = {number: share * left / total for number, share in others.items()} if total else {}
-        self._shares = {number: share for number, share in kept.items() if share > _LEAST_SHARE}
-        self._shares[self._present] = 1.0 - sum(self._shares.values())
-        return dict(self._shares)
+
+def shares_by(distances: np.ndarray) -> dict[int, float]:
+    """Shares of the nearest five by their distances (N,), the nearest first, summing to 1.
+
+    A share falls as one over the distance and is 0 at that of the sixth, so that none jumps when another reference
+    comes in; one that is met exactly is shown alone. What may not be chosen has an infinite distance.
+
+    Source: R. Franke, G. Nielson, "Smooth interpolation of large sets of scattered data", IJNME 15 (1980), with
+    exponent 1: w = 1/d - 1/R.
+    """
+    order = [int(number) for number in np.argsort(distances)[: _BLENDED + 1] if np.isfinite(distances[number])]
+    if not order:
+        raise ValueError("distances: got none that is finite, expected at least one")
+    if len(order) == 1 or distances[order[0]] == 0:
+        return {order[0]: 1.0}
+    near = distances[order]
+    weights = 1 / near - (1 / near[-1] if len(order) > _BLENDED else 0)
+    weights /= max(weights.sum(), 1e-12)
+    kept = {number: share for number, share in zip(order, weights.tolist(), strict=True) if share > _LEAST_SHARE}
+    if not kept:  # all are equally far
+        return {order[0]: 1.0}
+    total = sum(kept.values())
+    return {number: share / total for number, share in kept.items()}

@@ -228,7 +228,7 @@ def learn(
 
     try:
         trained = _run(trainer, settings, longest_min, watch, learnt)
-        return _steadied(trained, data, device, output)
+        return _steadied(trained, data, device, output, watch)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -278,13 +278,16 @@ def _run(
     return learnt(time.monotonic() - start_s, terms, finished=over)
 
 
-def _steadied(trained: Trained, data: TrainingSet, device: torch.device, output: Path | None) -> Trained:
+def _steadied(trained: Trained, data: TrainingSet, device: torch.device, output: Path | None, watch: Watch) -> Trained:
     """The same puppet, averaged over time and given grain so that it is as still as its target is.
 
     A photo puppet stays as it is: there is no truth but the warp, which trembles itself. The puppet is kept already, so
-    whoever stops now loses nothing.
+    whoever stops now loses nothing. It takes some seconds, after a stop too.
     """
+    if not data.takes:
+        return trained
     try:
+        watch.tell("Judging stillness", 0, sum(len(take.faces) for take in data.takes))
         stretches = _stretches(trained.puppet, data, device)
         if sum(len(stretch.pictures) for stretch in stretches) < _LEAST_WATCHED:
             return trained

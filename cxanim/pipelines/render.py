@@ -4,7 +4,7 @@ face -> nearest references, warped -> layout map -> CRN: nudge + colour -> pictu
 reference is the picture.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -73,16 +73,8 @@ class Renderer:
 
     def _blended(self, face: np.ndarray, show: Callable[[Warp, np.ndarray], np.ndarray]) -> np.ndarray:
         """The nearest references, aligned and blended."""
-        shares = self._retrieval.next(face)
-        shown: np.ndarray | None = None
-        done = 0.0
-        for number, share in shares.items():
-            picture = show(self.warp(number), face)
-            done += share
-            shown = picture if shown is None else cv2.addWeighted(shown, 1 - share / done, picture, share / done, 0)
-        if shown is None:
-            raise ValueError("the retrieval chose no reference")
-        return shown
+        shares = self._retrieval.shares(face)
+        return blend([show(self.warp(number), face) for number in shares], list(shares.values()))
 
     def warp(self, number: int) -> Warp:
         """The warp of one reference, made when it is first needed."""
@@ -94,6 +86,16 @@ class Renderer:
                 moving_background=self._moving_background,
             )  # fmt: skip
         return self._warps[number]
+
+
+def blend(pictures: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    """Pictures (S, S, C) uint8 mixed by their shares, which sum to 1."""
+    if len(pictures) == 1:
+        return pictures[0]
+    mixed = np.zeros(pictures[0].shape, np.float32)
+    for picture, share in zip(pictures, shares, strict=True):
+        cv2.scaleAdd(picture.astype(np.float32), share, mixed, mixed)
+    return np.round(mixed).clip(0, 255).astype(np.uint8)
 
 
 def as_condition(warped: np.ndarray, layout: np.ndarray) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """What a puppet learns from: frames of its target, and beside each what the warp alone would show.
 
 General idea: each frame's condition is made from a reference that was *not* taken near it, as it will be when the
-puppet is driven with frames that nobody has seen; otherwise the network would learn to copy. It is made from several,
-since with one it would learn by heart what to do with that one.
+puppet is driven with frames that nobody has seen; otherwise the network would learn to copy. It is made more than once,
+from other references, since with one it would learn by heart what to do with that one.
 """
 
 import hashlib
@@ -20,15 +20,15 @@ from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral, perform
 from cxanim.motion.warp import background_plate, composite, face_stencil
-from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity
+from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity, shares_by
 from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
 from cxanim.pipelines.metrics import drift_px
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
-from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.render import Renderer, blend
 from cxanim.pipelines.watch import Watch
 
 _MEMORY_BYTES = 1 << 30
-_WARPS = 3  # of each frame, from as many references
+_WARPS = 2  # of each frame: from the references that suit best, and from those that are left without the best one
 _APART_S = 0.7  # a frame's own reference lies at least so far from it in time
 _STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
 _PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
@@ -55,7 +55,7 @@ class TrainingSet:
     Attributes:
         puppet: the puppet before training: its references, plate and geometry.
         truth: (T, S, S, 3) uint8 what the puppet should show.
-        warped: (T, K, S, S, 4) uint8 what the warp shows, of the K references that suit best, and where it may be
+        warped: (T, K, S, S, 4) uint8 what the warp shows, from K choices of references, and where it may be
             refined.
         layout: (T, S, S, 3) uint8 layout maps.
         faces: (T, 478, 3) where the face is in each.
@@ -263,8 +263,14 @@ def _warped(
         near = np.abs(reference_times_s - times_s[index]) < _APART_S
         if (~near).sum() >= count:
             distances = np.where(near, math.inf, distances)
-        for place, number in enumerate(np.argsort(distances)[:count]):
-            warped[index, place] = renderer.warp(int(number)).show_with_reach(face)
+        shown: dict[int, np.ndarray] = {}
+        for place in range(count):
+            shares = shares_by(distances)
+            for number in shares:
+                if number not in shown:
+                    shown[number] = renderer.warp(number).show_with_reach(face)
+            warped[index, place] = blend([shown[number] for number in shares], list(shares.values()))
+            distances[next(iter(shares))] = math.inf
     return warped
 
 
