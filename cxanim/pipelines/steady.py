@@ -1,7 +1,7 @@
 """Takes the tremble out of a stream of pictures: what hardly changes is averaged over time, what moves is not.
 
 Landmarks tremble by a fraction of a pixel even when a face stands still, and what is warped by them trembles along; so
-do hair and shoulders where one reference fades into another. The eye sees that at once in what should be still. Round
+do hair and shoulders where the shares of references change. The eye sees that at once in what should be still. Round
 the face much may be averaged, in the face little: a smile that begins is a slow change too. How much is right differs
 from target to target; a clip of one tells, and what is then too still for film is given the target's grain.
 """

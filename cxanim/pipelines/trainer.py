@@ -8,7 +8,7 @@ over the last steps is what is kept, so that the training may stop at any step.
 Source: R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss for Image Transformation with Non-Aligned Data",
 ECCV 2018: single-image animation and puppet control.
 
-Differs from the paper: the condition holds a warped reference; L1 on pixels and a relative perceptual term beside
+Differs from the paper: the condition holds warped references; L1 on pixels and a relative perceptual term beside
 CX (recipe "fast"); averaged weights; windows instead of whole frames; rare expressions drawn more often. The recipe
 "paper" keeps the paper's terms.
 """
