@@ -33,7 +33,7 @@ class ObjectiveSettings(Settings):
     perceptual: float = setting(1.0, "weight of the perceptual loss", low=0, high=10, step=0.05)
     pixels: float = setting(2.0, "weight of the L1 loss on pixels", low=0, high=10, step=0.05)
     bandwidth: float = setting(0.5, "bandwidth h of the Contextual loss", low=0.01, high=5, step=0.05)
-    positions: int = setting(1024, "positions of a feature map that the Contextual loss compares", low=16, high=16384)
+    positions: int = setting(256, "positions of a feature map that the Contextual loss compares", low=16, high=16384)
 
 
 def layers_of(recipe: str, is_photo: bool, features: str) -> tuple[str, ...]:
