@@ -84,8 +84,8 @@ def test_a_face_that_is_kept_is_shown_alone():
 
 
 def test_shares_by_hand():
-    # R = 4: weights 1/1 - 1/4, 1/2 - 1/4, 1/2 - 1/4, and 0 for those as far as the sixth; in all 5/4.
-    shares = shares_by(np.array([4.0, 2, 1, 4, 9, 2, 4, math.inf]))
+    # R = 4: weights 1/1 - 1/4, 1/2 - 1/4, 1/2 - 1/4, and 0 for those as far as the ninth; in all 5/4.
+    shares = shares_by(np.array([4.0, 2, 1, 4, 9, 2, 4, math.inf, 4, 4, 4]))
     assert shares == pytest.approx({2: 0.6, 1: 0.2, 5: 0.2})
     assert next(iter(shares)) == 2
     assert shares_by(np.array([3.0, 1])) == pytest.approx({1: 0.75, 0: 0.25})  # too few for an R

@@ -80,7 +80,7 @@ def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int
     return chosen
 
 
-_BLENDED, _LEAST_SHARE = 5, 0.02
+_BLENDED, _LEAST_SHARE = 8, 0.02
 
 
 class Retrieval:
@@ -105,9 +105,9 @@ class Retrieval:
 
 
 def shares_by(distances: np.ndarray) -> dict[int, float]:
-    """Shares of the nearest five by their distances (N,), the nearest first, summing to 1.
+    """Shares of the nearest eight by their distances (N,), the nearest first, summing to 1.
 
-    A share falls as one over the distance and is 0 at that of the sixth, so that none jumps when another reference
+    A share falls as one over the distance and is 0 at that of the ninth, so that none jumps when another reference
     comes in; one that is met exactly is shown alone. What may not be chosen has an infinite distance.
 
     Source: R. Franke, G. Nielson, "Smooth interpolation of large sets of scattered data", IJNME 15 (1980), with
