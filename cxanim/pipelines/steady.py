@@ -18,7 +18,7 @@ from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.metrics import flicker
 
 MOST_STRENGTH = 2.0
-_TREMBLE, _CHANGE = 0.6, 1.0  # of the target's own change: what is left of a puppet's, and with grain
+_TREMBLE, _CHANGE = 0.7, 1.0  # of the target's own change: what is left of a puppet's, and with grain
 _REACH_PX = 5  # a change counts for its neighbourhood, so that no edge of something moving is left behind
 _FACE_GROWN = 0.15
 _SOFT_SHARE = 0.06  # of the picture, over which one rule goes over into the other
@@ -26,23 +26,25 @@ _SOFT_SHARE = 0.06  # of the picture, over which one rule goes over into the oth
 
 @dataclass(frozen=True)
 class _Rule:
-    """Averaging gives way between two sizes of change, in grey levels; below, `least` of the new picture counts."""
+    """The share of a new picture that counts grows with the size of its change, in grey levels, from `least` to all.
 
-    still_levels: float
+    It grows from the first level on: with changes up to some size averaged all alike, faces lost more of their
+    likeness at the same stillness.
+    """
+
     moving_levels: float
     least: float
 
     def at(self, strength: float) -> "_Rule":
         """The rule with larger changes averaged, and more: each number grows or shrinks by its own measure."""
-        return _Rule(strength * self.still_levels, strength * self.moving_levels, self.least**strength)
+        return _Rule(strength * self.moving_levels, self.least**strength)
 
     def share(self, change: np.ndarray) -> np.ndarray:
         """How much of the new picture counts where it changed so much."""
-        share = (change - self.still_levels) / (self.moving_levels - self.still_levels)
-        return np.clip(share, self.least, 1, out=share)
+        return np.clip(change / self.moving_levels, self.least, 1)
 
 
-_IN_FACE, _ROUND_FACE = _Rule(2, 6, 0.2), _Rule(8, 24, 0.1)
+_IN_FACE, _ROUND_FACE = _Rule(5, 0.1), _Rule(40, 0.05)
 
 
 class Steady:
