@@ -28,8 +28,8 @@ from cxanim.pipelines.render import Renderer, blend
 from cxanim.pipelines.watch import Watch
 
 _MEMORY_BYTES = 1 << 30
-_WARPS = 2  # of each frame: from the references that suit best, and from those that are left without the best one
-_APART_S = 0.7  # a frame's own reference lies at least so far from it in time
+_WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
+_APART_S = 1.5  # from its references a frame lies at least so far in time: what a puppet will be shown has none so near
 _STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
 _PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
 _TAKES, _SHORTEST_TAKE = 4, 8
