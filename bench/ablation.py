@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from held_out import LEARNT_FROM, HeldOut, cells, clip_named, head
+from held_out import HeldOut, cells, head, learnt_share, seen_clip
 
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
@@ -31,11 +31,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=220)
     parser.add_argument("--frames", type=int, default=16, help="frames scored")
     flags = parser.parse_args()
-    clip, machine, watch = clip_named(flags.clip), Machine(), Watch()
-    settings = FitSettings(steps=flags.steps, until=LEARNT_FROM)
-    data = make_training_set([clip], settings, machine, watch)
-    single = make_training_set([clip], replace(settings, references=1), machine, watch)
-    held_out = HeldOut(clip, data.puppet, flags.frames)
+    seen, machine, watch = seen_clip(flags.clip), Machine(), Watch()
+    settings = FitSettings(steps=flags.steps, until=learnt_share(seen))
+    data = make_training_set([seen.path], settings, machine, watch)
+    single = make_training_set([seen.path], replace(settings, references=1), machine, watch)
+    held_out = HeldOut(seen, data.puppet, flags.frames)
     print(head("variant", "steps", *SHOWN))
 
     def report(name: str, show: Show, steps: int = 0) -> None:

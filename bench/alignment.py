@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from held_out import LEARNT_FROM, HeldOut, cells, clip_named, head
+from held_out import HeldOut, cells, head, learnt_share, seen_clip
 
 from cxanim.pipelines.bank import appearance
 from cxanim.pipelines.fit import FitSettings, learn, make_training_set
@@ -38,10 +38,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--frames", type=int, default=24, help="frames scored")
     flags = parser.parse_args()
-    clip, machine, watch = clip_named(flags.clip), Machine(), Watch()
-    settings = FitSettings(steps=flags.steps, until=LEARNT_FROM)
-    data = make_training_set([clip], settings, machine, watch)
-    held_out = HeldOut(clip, data.puppet, flags.frames)
+    seen, machine, watch = seen_clip(flags.clip), Machine(), Watch()
+    settings = FitSettings(steps=flags.steps, until=learnt_share(seen))
+    data = make_training_set([seen.path], settings, machine, watch)
+    held_out = HeldOut(seen, data.puppet, flags.frames)
     objectives = {
         "pixels + perceptual": replace(settings, contextual=0.0),
         "pixels + perceptual + CX": settings,

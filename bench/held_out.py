@@ -1,6 +1,7 @@
 """What the benches on real clips have in common: where a clip lies, what of it is scored, and through which eyes.
 
-The first four fifths of a clip are learnt from, a second is left out, and the rest is scored.
+The first four fifths of a clip are learnt from, a second is left out, and the rest is scored. An end card without a
+face does not count as a part of the clip.
 """
 
 import os
@@ -13,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from cxanim.losses import available, feature_network  # noqa: E402
 from cxanim.pipelines import metrics  # noqa: E402
-from cxanim.pipelines.clip import observe_clip  # noqa: E402
+from cxanim.pipelines.clip import ClipFaces, observe_clip  # noqa: E402
 from cxanim.pipelines.evaluate import Exam, Show  # noqa: E402
 from cxanim.pipelines.puppet import Puppet  # noqa: E402
 from cxanim.pipelines.watch import Watch  # noqa: E402
@@ -32,17 +33,28 @@ def clip_named(name: str) -> Path:
     return clip
 
 
+def seen_clip(name: str) -> ClipFaces:
+    """A face clip of the test data, looked at from end to end."""
+    return observe_clip(clip_named(name))
+
+
+def learnt_share(seen: ClipFaces) -> float:
+    """How much of a file is learnt from: four fifths of it, up to the last face."""
+    last = max(number for number, pose in enumerate(seen.motion) if pose.face is not None)
+    return LEARNT_FROM * min(1.0, (last + 1) * seen.stride / seen.frames_told)
+
+
 class HeldOut:
     """The part of a clip that nobody learnt from.
 
     Args:
-        clip: the file.
+        seen: the clip.
         puppet: whose window is used.
         frames: how many frames are scored.
     """
 
-    def __init__(self, clip: Path, puppet: Puppet, frames: int) -> None:
-        self.exam = Exam(puppet, observe_clip(clip), LEARNT_FROM, frames, Watch())
+    def __init__(self, seen: ClipFaces, puppet: Puppet, frames: int) -> None:
+        self.exam = Exam(puppet, seen, learnt_share(seen), frames, Watch())
         self.features = "vgg19" if available("vgg19") else "small"
         self._eyes = feature_network(self.features, metrics.VGG_DIST_LAYERS)
 

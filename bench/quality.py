@@ -2,12 +2,12 @@
 
     python bench/quality.py [--minutes 5] [--readme] [CLIP ...]
 
-For each clip, by default every face clip of 8 s or more: train on the first 80 %, skip a second, score the rest. The
-last column says which of the aims a puppet misses: a face at least 10 % nearer than those of `nearest` and `warp`,
-landmarks twice as near as `nearest`'s and nearer than `warp`'s, flicker within .8 and 1.25, a background that drifts at
-most a tenth of a pixel more than `warp`'s. The table goes to stdout and to bench/out/quality.md, the numbers to
-bench/out/quality.json, a contact sheet per clip (truth, nearest, warp, puppet) beside them. The sheets show people in
-test material: look at them, do not publish them.
+For each clip, by default every face clip of 8 s or more: train on the first 80 % of it (up to its last face), skip a
+second, score the rest. The last column says which of the aims a puppet misses: a face at least 10 % nearer than those of
+`nearest` and `warp`, landmarks twice as near as `nearest`'s and nearer than `warp`'s, flicker within .8 and 1.25, a
+background that drifts at most a tenth of a pixel more than `warp`'s. The table goes to stdout and to
+bench/out/quality.md, the numbers to bench/out/quality.json, a contact sheet per clip (truth, nearest, warp, puppet)
+beside them. The sheets show people in test material: look at them, do not publish them.
 """
 
 import argparse
@@ -22,8 +22,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from held_out import LEARNT_FROM, ROOT, HeldOut, cells, clip_named, head
+from held_out import ROOT, HeldOut, cells, head, learnt_share, seen_clip
 
+from cxanim.pipelines.clip import ClipFaces
 from cxanim.pipelines.evaluate import Exam
 from cxanim.pipelines.fit import FitSettings, train
 from cxanim.pipelines.render import Renderer
@@ -44,7 +45,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     results = {}
     for name in flags.clips:
-        results[name] = run(clip_named(name), flags.minutes, flags.frames)
+        results[name] = run(seen_clip(name), flags.minutes, flags.frames)
         (OUT / "quality.json").write_text(json.dumps(results, indent=1))
         (OUT / "quality.md").write_text(table(results, flags.minutes, flags.frames))
     print(table(results, flags.minutes, flags.frames))
@@ -52,17 +53,18 @@ def main() -> None:
         into_readme(table(results, flags.minutes, flags.frames))
 
 
-def run(clip: Path, minutes: float, frames: int) -> dict:
-    trained = train([clip], OUT / f"{clip.stem}.puppet", FitSettings(minutes=minutes, until=LEARNT_FROM))
-    held_out = HeldOut(clip, trained.puppet, frames)
+def run(seen: ClipFaces, minutes: float, frames: int) -> dict:
+    name, settings = seen.path.stem, FitSettings(minutes=minutes, until=learnt_share(seen))
+    trained = train([seen.path], OUT / f"{name}.puppet", settings)
+    held_out = HeldOut(seen, trained.puppet, frames)
     shown = held_out.exam.baselines() | {"puppet": Renderer(trained.puppet).show}
     scores = {who: held_out.score(show) for who, show in shown.items()}
     for who, puppet in (("warp", trained.puppet.instant()), ("puppet", trained.puppet)):
         shown[who] = lambda face, puppet=puppet: Renderer(puppet).show(face)  # each frame by itself, without fading
-    sheet(clip.stem, held_out.exam, shown)
+    sheet(name, held_out.exam, shown)
     seconds = round(trained.seconds, 1)
     calm = {"steadiness": round(trained.puppet.steadiness, 2), "grain": round(trained.puppet.grain, 2)}
-    print(f"{clip.stem}: {trained.steps} steps in {seconds} s, misses {misses(scores)}", file=sys.stderr, flush=True)
+    print(f"{name}: {trained.steps} steps in {seconds} s, misses {misses(scores)}", file=sys.stderr, flush=True)
     return {"steps": trained.steps, "seconds": seconds, "features": held_out.features, "scores": scores} | calm
 
 
@@ -81,8 +83,8 @@ def table(results: dict, minutes: float, frames: int) -> str:
     commit = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True).stdout
     lines = [
         f"`python bench/quality.py --minutes {minutes:g}{names}`: {minutes:g} minutes of training on {os.cpu_count()} "
-        f"CPU cores ({platform.machine()}), 256 px, first 80 % of each clip; after a second's gap {frames} frames of "
-        f"the rest are scored, with the features of {features}; {time.strftime('%Y-%m-%d')}, commit {commit.strip()}.",
+        f"CPU cores ({platform.machine()}), 256 px, first 80 % of each clip up to its last face; after a "
+        f"second's gap {frames} frames of the rest are scored, with the features of {features}; {time.strftime('%Y-%m-%d')}, commit {commit.strip()}.",
         "",
         head("clip", "who", *SHOWN, "misses"),
     ]

@@ -8,7 +8,7 @@ Scored on the last fifth of the clip, which nobody learnt from.
 import argparse
 from dataclasses import fields, replace
 
-from held_out import LEARNT_FROM, HeldOut, cells, clip_named, head
+from held_out import HeldOut, cells, head, learnt_share, seen_clip
 
 from cxanim.pipelines.fit import FitSettings, learn, make_training_set
 from cxanim.pipelines.machine import Machine
@@ -28,16 +28,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--frames", type=int, default=24, help="frames scored")
     flags = parser.parse_args()
-    clip, machine, watch = clip_named(flags.clip), Machine(), Watch()
-    settings = FitSettings(steps=flags.steps, until=LEARNT_FROM)
-    data = make_training_set([clip], settings, machine, watch)
+    seen, machine, watch = seen_clip(flags.clip), Machine(), Watch()
+    settings = FitSettings(steps=flags.steps, until=learnt_share(seen))
+    data = make_training_set([seen.path], settings, machine, watch)
     print(f"{flags.clip}, {flags.steps} steps\n")
     print(head(flags.knob, "ms a step", *SHOWN))
     for value in flags.values:
         how = replace(settings, **{flags.knob: type(getattr(settings, flags.knob))(value)})
-        made = make_training_set([clip], how, machine, watch) if flags.knob in OF_THE_DATA else data
+        made = make_training_set([seen.path], how, machine, watch) if flags.knob in OF_THE_DATA else data
         learnt = learn(made, how, machine, watch=watch)
-        row = HeldOut(clip, learnt.puppet, flags.frames).score(Renderer(learnt.puppet).show)
+        row = HeldOut(seen, learnt.puppet, flags.frames).score(Renderer(learnt.puppet).show)
         print(f"| {value} | {1000 * learnt.seconds / learnt.steps:.0f} | {cells(row, SHOWN)} |", flush=True)
 
 

@@ -59,7 +59,7 @@ class Puppet:
         network: the trained CRN, or None for an instant puppet.
         network_shape: its preset ("live", "good", "paper").
         steadiness: how strongly its pictures are averaged over time, see `Steady`.
-        grain: levels of the grain that they are given, see `Grain`.
+        grain: grey levels by which they are to change from frame to frame where they rest, see `Grain`.
         about: kind ("photo" or "clip"), the files it is made from, settings and training curve, as JSON holds them.
     """
 

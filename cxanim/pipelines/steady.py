@@ -18,7 +18,7 @@ from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.metrics import flicker
 
 MOST_STRENGTH = 2.0
-_TREMBLE, _CHANGE = 0.6, 1.1  # of the target's own change: what is left of a puppet's, and with grain
+_TREMBLE, _CHANGE = 0.7, 1.0  # of the target's own change: what is left of a puppet's, and with grain
 _REACH_PX = 5  # a change counts for its neighbourhood, so that no edge of something moving is left behind
 _FACE_GROWN = 0.15
 _SOFT_SHARE = 0.06  # of the picture, over which one rule goes over into the other
@@ -122,9 +122,8 @@ def flicker_ratio(stretches: Sequence[Stretch]) -> float:
 def fitting_stillness(stretches: Sequence[Stretch]) -> tuple[float, float]:
     """Strength of averaging, and levels of grain, with which a puppet changes as much as its target where that stands.
 
-    Averaging goes further than that, and grain makes up for it: grain is as strong on every frame, while a puppet's
-    tremble depends on what it is shown. The aim is a little over 1: a face calmer than those of its clip trembles
-    less, and would look frozen.
+    Averaging goes further than that, and grain makes up for it: it fills up to the same change on every frame, while
+    a puppet's tremble depends on what it is shown.
     """
 
     def trembles_more(strength: float) -> bool:
