@@ -3,9 +3,9 @@
     python bench/quality.py [--minutes 5] [--readme] [CLIP ...]
 
 For each clip, by default every face clip of 8 s or more: train on the first 80 % of it (up to its last face), skip a
-second, score the rest. The last column says which of the aims a puppet misses: a face at least 10 % nearer than those of
-`nearest` and `warp`, landmarks twice as near as `nearest`'s and nearer than `warp`'s, flicker within .8 and 1.25, a
-background that drifts at most a tenth of a pixel more than `warp`'s. The table goes to stdout and to
+second, score the rest. The last column says which of the aims a puppet misses: a face at least 10 % nearer than
+those of `nearest` and `warp`, landmarks twice as near as `nearest`'s and nearer than `warp`'s, flicker within .8 and
+1.25, a background that drifts at most a tenth of a pixel more than `warp`'s. The table goes to stdout and to
 bench/out/quality.md, the numbers to bench/out/quality.json, a contact sheet per clip (truth, nearest, warp, puppet)
 beside them. The sheets show people in test material: look at them, do not publish them.
 """
@@ -83,8 +83,9 @@ def table(results: dict, minutes: float, frames: int) -> str:
     commit = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True).stdout
     lines = [
         f"`python bench/quality.py --minutes {minutes:g}{names}`: {minutes:g} minutes of training on {os.cpu_count()} "
-        f"CPU cores ({platform.machine()}), 256 px, first 80 % of each clip up to its last face; after a "
-        f"second's gap {frames} frames of the rest are scored, with the features of {features}; {time.strftime('%Y-%m-%d')}, commit {commit.strip()}.",
+        f"CPU cores ({platform.machine()}), 256 px, first 80 % of each clip up to its last face; after a second's gap "
+        f"{frames} frames of the rest are scored, with the features of {features}; {time.strftime('%Y-%m-%d')}, commit "
+        f"{commit.strip()}.",
         "",
         head("clip", "who", *SHOWN, "misses"),
     ]
