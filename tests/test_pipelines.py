@@ -174,6 +174,14 @@ def test_a_slow_network_is_watched_for_seconds_only(
     assert train([clip], tmp_path / "a.puppet", TINY).puppet.steadiness == 1
 
 
+def test_a_take_that_is_not_reached_in_time_tells_nothing(clip: Path) -> None:
+    data = make_training_set([clip], TINY, Machine(), Watch())
+    unseen = replace(data.takes[0], pictures=data.takes[0].pictures[:0], faces=data.takes[0].faces[:0])
+    data = replace(data, takes=(data.takes[0], unseen))
+    stretches = fit._stretches(data.puppet, data, torch.device("cpu"))
+    assert [len(stretch.pictures) for stretch in stretches] == [len(data.takes[0].faces)]
+
+
 def test_a_clip_of_the_same_name_is_not_taken_for_the_trained_one(trained: Path, clip: Path, tmp_path: Path) -> None:
     puppet = Puppet.load(trained)
     other = tmp_path / clip.name

@@ -35,7 +35,7 @@ _CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif")
 TARGET_SUFFIXES = (*_PHOTO_SUFFIXES, *_CLIP_SUFFIXES)
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
 _PACE_AFTER_S = 2.0
-_LEAST_WATCHED, _WATCH_S = 24, 20.0  # frames that tell how much a puppet trembles; a slow network shows fewer
+_LEAST_WATCHED, _WATCH_S = 24, 40.0  # frames that tell how much a puppet trembles; a slow network shows fewer
 
 Call = Callable[..., Any]
 
@@ -308,5 +308,6 @@ def _stretches(puppet: Puppet, data: TrainingSet, device: torch.device) -> list[
     for take in data.takes:
         pictures = [renderer.show(face) for face in take.faces if time.monotonic() < until_s]
         shown = len(pictures)
-        stretches.append(Stretch(pictures, list(take.faces[:shown]), list(take.pictures[:shown])))
+        if shown:
+            stretches.append(Stretch(pictures, list(take.faces[:shown]), list(take.pictures[:shown])))
     return stretches

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 MOST_LEVELS = 4.0
-_STILL_LEVELS = 2  # what changes by more from frame to frame moves: no measure of grain
+_STILL_LEVELS = 8  # what changes by more from frame to frame moves; what trembles may do so by half of it
 _STEPS = 8  # grain is kept ready in so many strengths
 _SLACK_PX = 64  # the grain of a frame is a part of one larger tile, so that none has to be drawn
 
