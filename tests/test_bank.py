@@ -8,7 +8,7 @@ from faces import about_camera_axis, portrait_face, rotated
 
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
-from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, shares_by
+from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity, shares_by
 
 
 def acted(**sliders: float) -> np.ndarray:
@@ -108,3 +108,15 @@ def test_no_row_is_chosen_twice():
     rows = np.repeat(np.eye(3), 4, axis=0)
     assert sorted(farthest_points(rows, 8) // np.array(4)) == [0, 1, 2]
     assert farthest_points(np.ones((5, 2)), 4, first=2) == [2]
+
+
+def test_rare_looks_are_drawn_more_often_than_their_share_and_none_is_left_out():
+    random = np.random.default_rng(0)
+    common, rare = random.normal(0, 0.1, (95, 4)), random.normal(3, 0.1, (5, 4))
+    chances = rarity(np.concatenate([common, rare]))
+    assert chances.sum() == pytest.approx(1) and chances.min() >= 0.5 / 100
+    assert 0.15 < chances[95:].sum() < 0.5
+
+
+def test_frames_that_are_all_the_same_are_drawn_alike():
+    np.testing.assert_allclose(rarity(np.zeros((7, 3))), 1 / 7)

@@ -116,7 +116,7 @@ def test_what_stands_still_stops_trembling_and_what_moves_is_shown_at_once(where
         frame = scene.astype(np.int16) + random.integers(-2, 3, scene.shape)
         frame[20:40, number : number + 12] = 220
         shown.append(steady.next(frame.clip(0, 255).astype(np.uint8), face))
-        assert np.abs(shown[-1][22:38, number + 2 : number + 10].astype(int) - 220).max() <= 3
+        assert np.abs(shown[-1][22:38, number + 2 : number + 10].astype(int) - 220).max() <= 1
     still = np.stack(shown)[5:, 45:].astype(float)
     trembling = np.abs(np.diff(random.integers(-2, 3, (2, 9999)), axis=0)).mean()
     assert np.abs(np.diff(still, axis=0)).mean() < 0.5 * trembling
@@ -144,8 +144,9 @@ def test_the_fitting_stillness_lets_a_stream_change_as_the_truth_does(levels, av
     strength, grain = fitting_stillness([stretch, stretch])
     assert (strength > 0, grain > 0) == (averaged, grained) and strength < MOST_STRENGTH and grain < MOST_LEVELS
     if averaged:
-        assert flicker_ratio([stretch.steadied(strength)]) == pytest.approx(0.7, abs=0.05)
-    assert flicker_ratio([stretch.steadied(strength).with_grain(grain)]) == pytest.approx(0.93, abs=0.06)
+        less = strength - MOST_STRENGTH / 2**7  # what it is found to: pictures of whole levels make steps
+        assert flicker_ratio([stretch.steadied(strength)]) <= 0.7 < flicker_ratio([stretch.steadied(less)])
+    assert flicker_ratio([stretch.steadied(strength).with_grain(grain)]) == pytest.approx(1.0, abs=0.06)
 
 
 def test_the_fitting_stillness_has_its_limits():

@@ -18,7 +18,7 @@ from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.metrics import flicker
 
 MOST_STRENGTH = 2.0
-_TREMBLE, _CHANGE = 0.7, 0.93  # of the target's own change: what is left of a puppet's, and with grain
+_TREMBLE, _CHANGE = 0.7, 1.0  # of the target's own change: what is left of a puppet's, and with grain
 _REACH_PX = 5  # a change counts for its neighbourhood, so that no edge of something moving is left behind
 _FACE_GROWN = 0.15
 _SOFT_SHARE = 0.06  # of the picture, over which one rule goes over into the other
@@ -44,7 +44,7 @@ class _Rule:
         return np.clip(change / self.moving_levels, self.least, 1)
 
 
-_IN_FACE, _ROUND_FACE = _Rule(5, 0.1), _Rule(40, 0.05)
+_IN_FACE, _ROUND_FACE = _Rule(5, 0.1), _Rule(24, 0.05)
 
 
 class Steady:
