@@ -22,11 +22,13 @@ from cxanim.motion.detect import face_triangles
 from cxanim.motion.head import head_axes
 from cxanim.motion.pose import eye_distance
 
-# How far the rings lie from the centre of the face, and how much of its motion they keep: above, beside, below it.
+# How far the rings lie from the centre of the face, and how much of its motion they keep: above, beside, below it. Hair
+# goes along; collar and shoulders, which begin right under the ears, hardly do, and the chin slides over the neck.
 _RINGS = np.array([1.15, 1.4, 1.75, 2.2, 2.9])
 _KEPT_ABOVE = np.array([1.0, 0.97, 0.85, 0.45, 0.0])
 _KEPT_BESIDE = np.array([0.95, 0.75, 0.45, 0.18, 0.0])
-_KEPT_BELOW = np.array([0.80, 0.45, 0.20, 0.07, 0.0])
+_KEPT_BELOW = np.array([0.42, 0.11, 0.05, 0.02, 0.0])
+_BELOW_FROM = 1 / 3  # cosine of the angle to straight down within which a direction counts as below
 _SUBPIXEL_BITS = 4
 
 Edges = tuple[bool, bool, bool, bool]
@@ -60,8 +62,8 @@ class MeshMap:
     def _kept_motion(self, out: np.ndarray, face: np.ndarray) -> np.ndarray:
         down = head_axes(face)[:2, 1]
         below = (out / np.linalg.norm(out, axis=1, keepdims=True)) @ (down / max(np.linalg.norm(down), 1e-6))
-        share = np.abs(below)[None, :] ** 1.5
-        ends = np.where(below[None, :] < 0, _KEPT_ABOVE[:, None], _KEPT_BELOW[:, None])
+        share = np.where(below < 0, np.abs(below) ** 1.5, np.minimum(below / _BELOW_FROM, 1))
+        ends = np.where(below < 0, _KEPT_ABOVE[:, None], _KEPT_BELOW[:, None])
         return share * ends + (1 - share) * _KEPT_BESIDE[:, None]
 
     def backward(self, face: np.ndarray) -> np.ndarray:
