@@ -1,4 +1,4 @@
-"""Time and peak memory of the Contextual loss: the plain matrix form, the row-block form, the bare products.
+"""Time and peak memory of the Contextual loss: the bare products, the plain matrix form, the row-block form.
 
     python bench/loss.py [--largest 16384] [--channels 64] [--threads 2]
 
@@ -82,8 +82,9 @@ def main() -> None:
         return
     facts = (time.strftime("%Y-%m-%d"), commit(), platform.machine(), f"{flags.threads} threads")
     print(", ".join((*facts, f"C = {flags.channels}, float32, h = 0.5")), "\n")
-    print("| positions | " + " | ".join(f"{form} ms | {form} MiB" for form in FORMS) + " | blocks / products |")
-    print("|---|" + "---|" * (2 * len(FORMS) + 1))
+    columns = [f"{form} ms | {form} MiB" for form in FORMS] + ["plain / blocks", "blocks / products"]
+    print("| positions | " + " | ".join(columns) + " |")
+    print("|---|" + "---|" * (2 * len(FORMS) + 2))
     positions = 1024
     while positions <= flags.largest:
         cells, seconds = [], {}
@@ -94,8 +95,9 @@ def main() -> None:
             result = measured_apart(form, positions, flags)
             seconds[form] = result["seconds"]
             cells += [f"{1000 * result['seconds']:.0f}", f"{result['mib']:.0f}"]
-        ratio = f"{seconds['blocks'] / seconds['products']:.2f}"
-        print(f"| {positions} | " + " | ".join([*cells, ratio]) + " |", flush=True)
+        gained = f"{seconds['plain'] / seconds['blocks']:.1f}" if "plain" in seconds else "-"
+        paid = f"{seconds['blocks'] / seconds['products']:.2f}"
+        print(f"| {positions} | " + " | ".join([*cells, gained, paid]) + " |", flush=True)
         positions *= 2 if positions < 4096 else 4
 
 

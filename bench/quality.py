@@ -43,14 +43,14 @@ def main() -> None:
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     flags = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    results = {}
+    commit, results = commit_here(), {}
     for name in flags.clips:
         results[name] = run(seen_clip(name), flags.minutes, flags.frames)
         (OUT / "quality.json").write_text(json.dumps(results, indent=1))
-        (OUT / "quality.md").write_text(table(results, flags.minutes, flags.frames))
-    print(table(results, flags.minutes, flags.frames))
+        (OUT / "quality.md").write_text(table(results, flags.minutes, flags.frames, commit))
+    print(table(results, flags.minutes, flags.frames, commit))
     if flags.readme:
-        into_readme(table(results, flags.minutes, flags.frames))
+        into_readme(table(results, flags.minutes, flags.frames, commit))
 
 
 def run(seen: ClipFaces, minutes: float, frames: int) -> dict:
@@ -76,16 +76,14 @@ def sheet(name: str, exam: Exam, shown: dict) -> None:
     cv2.imwrite(str(OUT / f"{name}.png"), np.vstack(rows)[..., ::-1])
 
 
-def table(results: dict, minutes: float, frames: int) -> str:
+def table(results: dict, minutes: float, frames: int, commit: str) -> str:
     names = "" if tuple(results) == CLIPS else " " + " ".join(results)
     features = " and ".join(sorted({result["features"] for result in results.values()}))
-    ask = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True).stdout
     lines = [
         f"`python bench/quality.py --minutes {minutes:g}{names}`: {minutes:g} minutes of training on {os.cpu_count()} "
         f"CPU cores ({platform.machine()}), 256 px, first 80 % of each clip up to its last face; after a second's gap "
         f"{frames} frames of the rest are scored, with the features of {features}; {time.strftime('%Y-%m-%d')}, commit "
-        f"{commit.strip()}.",
+        f"{commit}.",
         "",
         head("clip", "who", *SHOWN, "misses"),
     ]
@@ -97,6 +95,12 @@ def table(results: dict, minutes: float, frames: int) -> str:
                 f"| {label} | {who} | {cells(row, SHOWN)} | {misses(result['scores']) if who == 'puppet' else ''} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def commit_here() -> str:
+    """The commit that is measured, as it is when the bench begins; a + says that files differ from it."""
+    ask = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
+    return subprocess.run(ask, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
 def misses(scores: dict) -> str:

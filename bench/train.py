@@ -1,10 +1,11 @@
 """What a training step costs, stage by stage, beside the plain step that it replaces, in the same run.
 
-    python bench/train.py [--steps 40] [--size 256]
+    python bench/train.py [--steps 40] [--size 256] [CLIP]
 
 The plain step is what the equations say: the whole frame, VGG-19's features of output and truth, the relative L1 over
-three layers, and the dense Contextual loss over every position of relu3_2. Both train the same network, `live`. The
-training set is made from a photo, since a step costs the same whatever it shows.
+three layers, and the dense Contextual loss over every position of relu3_2. Both train the same network, `live`. What a
+step of ours costs grows with the share of the picture that the face takes, so a clip of the test data may be named;
+without one the training set is made from a photo.
 
 The last table is the cost model for machines that are not at hand: what a step computes, and in how many calls. A GPU
 that computes TFLOPs in a second spends its time on the calls, some 5 to 10 microseconds each.
@@ -12,67 +13,78 @@ that computes TFLOPs in a second spends its time on the calls, some 5 to 10 micr
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
+from held_out import clip_named
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from cxanim.losses import FeatureNetwork, feature_network, l1_loss, relative_l1  # noqa: E402
-from cxanim.losses.contextual import contextual_loss  # noqa: E402
-from cxanim.pipelines.fit import FitSettings  # noqa: E402
-from cxanim.pipelines.machine import Machine  # noqa: E402
-from cxanim.pipelines.objectives import layers_of  # noqa: E402
-from cxanim.pipelines.photo import observe_photo, photo_puppet  # noqa: E402
-from cxanim.pipelines.puppet import make_network  # noqa: E402
-from cxanim.pipelines.render import as_condition, refine  # noqa: E402
-from cxanim.pipelines.trainer import Trainer  # noqa: E402
-from cxanim.pipelines.training_set import TrainingSet, photo_training_set  # noqa: E402
-from cxanim.pipelines.watch import Watch  # noqa: E402
-from cxanim.ui.examples import make_examples  # noqa: E402
+from cxanim.losses import FeatureNetwork, feature_network, l1_loss, relative_l1
+from cxanim.losses.contextual import contextual_loss
+from cxanim.pipelines.fit import FitSettings, make_training_set
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.objectives import layers_of
+from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.puppet import make_network
+from cxanim.pipelines.render import as_condition, refine
+from cxanim.pipelines.trainer import Trainer
+from cxanim.pipelines.training_set import TrainingSet, photo_training_set
+from cxanim.pipelines.watch import Watch
+from cxanim.ui.examples import make_examples
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clip", nargs="?", help="name of a clip in the test data's faces/; else a photo is used")
     parser.add_argument("--steps", type=int, default=40, help="steps of ours that are timed; a quarter of the plain")
     parser.add_argument("--size", type=int, default=256)
     flags = parser.parse_args()
     Machine().prepare()
-    with tempfile.TemporaryDirectory() as folder:
-        photo = make_examples(Path(folder))[0]
-        data = photo_training_set(photo_puppet(observe_photo(photo), flags.size, photo.name), Watch(), count=32)
-    # Trained as a clip is: one target, no second feature loss.
-    data.puppet.about["kind"] = "clip"
     settings = FitSettings(size=flags.size)
+    if flags.clip:
+        few = replace(settings, until=0.2)  # what a step costs does not depend on how many frames there are
+        data = make_training_set([clip_named(flags.clip)], few, Machine(), Watch())
+    else:
+        data = of_a_photo(flags.size)
     eyes = feature_network("small", layers_of(settings.recipe, False, "small"))
     trainer = Trainer(data, settings, eyes, 0, torch.device("cpu"))
     stages = Stages(trainer)
     ours = timed(trainer.step, flags.steps)
+    shares = stages.medians(ours)
     plain = timed(PlainStep(data, flags.size), max(4, flags.steps // 4))
     batch = settings.batch
-    print(f"{flags.size} px, {os.cpu_count()} cores, torch {torch.__version__}, median of {flags.steps} steps")
+    of, window = flags.clip or "photo", trainer._window_px
+    print(f"{of}, {flags.size} px, windows of {window} px, {os.cpu_count()} cores, torch {torch.__version__}", end="")
+    print(f", median of {flags.steps} steps")
     print("\n| step | frames in it | ms | steps/s | frames/s | times faster, per frame |\n|---|---|---|---|---|---|")
     print(f"| plain, VGG-19 | 1 | {1000 * plain:.0f} | {1 / plain:.1f} | {1 / plain:.1f} | 1 |")
     print(f"| ours | {batch} | {1000 * ours:.0f} | {1 / ours:.1f} | {batch / ours:.1f} | {plain / ours * batch:.1f} |")
     print("\n| stage of ours | ms | share |\n|---|---|---|")
-    for name, seconds in stages.medians(ours).items():
+    for name, seconds in shares.items():
         print(f"| {name} | {1000 * seconds:.1f} | {seconds / ours:.0%} |")
     print("\n| step | GFLOP of convolutions and products | calls of kernels |\n|---|---|---|")
     for name, step in {"plain, VGG-19": PlainStep(data, flags.size), "ours": trainer.step}.items():
         work, calls = cost(step)
         print(f"| {name} | {work / 1e9:.1f} | {calls} |")
+
+
+def of_a_photo(size_px: int) -> TrainingSet:
+    """A small training set that is learnt from as a clip's is: one target, no second feature loss."""
+    with tempfile.TemporaryDirectory() as folder:
+        photo = make_examples(Path(folder))[0]
+        data = photo_training_set(photo_puppet(observe_photo(photo), size_px, photo.name), Watch(), count=32)
+    data.puppet.about["kind"] = "clip"
+    return data
 
 
 def timed(step: Callable[[], Any], count: int) -> float:

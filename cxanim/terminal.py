@@ -37,7 +37,7 @@ class Terminal:
         """The watcher to hand to a pipeline."""
         from cxanim.pipelines.watch import Watch
 
-        return Watch(self._show, lambda: self._stops > 0)
+        return Watch(self._show, lambda: self._stops > 0, sees_previews=self._preview is not None)
 
     def preview_to(self, path: Path | None) -> None:
         """Keep the newest preview in this picture.

@@ -1,10 +1,13 @@
 """The distillation of `small`, in miniature, and the weights that it left in the checkpoints."""
 
+import csv
+import hashlib
 import json
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -13,7 +16,7 @@ from skimage.data import astronaut
 from cxanim.distill import photographs as pictures
 from cxanim.distill.course import Recipe, distill, write_weights
 from cxanim.distill.lesson import Lesson, unit_scaled
-from cxanim.distill.photographs import crops, read_pixels, split_by_source
+from cxanim.distill.photographs import crops, read_pixels, read_sources, split_by_source, write_list
 from cxanim.distill.teachers import LAYERS, TRUE_LAYERS, PublishedStudent, Teachers
 from cxanim.losses import feature_network, layer_names
 from cxanim.losses.features import FeatureNetwork
@@ -66,6 +69,22 @@ def test_no_source_is_both_learnt_from_and_held_out(photographs, monkeypatch):
     assert (len(learn), len(held_out)) == (6, 2)
     sources = [{int(path.stem) // 2 for path in paths} for paths in (learn, held_out)]
     assert not sources[0] & sources[1]
+
+
+def test_the_list_that_comes_along_is_that_of_the_pictures_it_was_made_from(photographs, tmp_path):
+    learn, held_out = split_by_source(photographs, TINY.skipped_prefixes)
+    write_list(tmp_path / "list.csv", learn, held_out, read_sources(photographs))
+    assert (tmp_path / "list.csv").read_text().splitlines()[0] == "name,use,source"
+    assert pictures_in(tmp_path / "list.csv", "held out") == [path.name for path in held_out]
+    learnt = pictures_in(ROOT / "checkpoints" / "small.pictures.csv", "learnt")
+    with safe_open(ROOT / "checkpoints" / "small.safetensors", framework="pt") as file:
+        facts = json.loads(file.metadata()["cxanim"])
+    assert hashlib.sha256("\n".join(learnt).encode()).hexdigest() == facts["images_sha256"]
+
+
+def pictures_in(path, use):
+    with open(path, newline="", encoding="utf-8") as file:
+        return [row["name"] for row in csv.DictReader(file) if row["use"] == use]
 
 
 def test_crops_are_parts_of_the_pictures_half_of_them_mirrored():

@@ -153,6 +153,31 @@ def test_an_unknown_engine_and_a_missing_ray_are_said(monkeypatch: pytest.Monkey
         make_engine("ray")
 
 
+def test_two_workers_of_a_cluster_that_is_there_already_find_files_named_from_here(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    (folder / "ben.png").unlink()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+        monkeypatch.chdir(tmp_path)
+        where = Path(folder.relative_to(tmp_path))
+        # More threads than a worker has cores: it takes those it has.
+        outcomes = train_many(where, Path("out"), QUICK, Machine(threads=8), make_engine("ray"), lambda *_: None)
+        assert statuses(outcomes) == {"anna": TRAINED, "carl": TRAINED}
+        assert sorted(path.name for path in (tmp_path / "out").glob("*.puppet")) == ["anna.puppet", "carl.puppet"]
+        with pytest.raises(CxanimError, match="No worker of the Ray cluster has a GPU"):
+            train_many(where, Path("gpu"), QUICK, Machine(device="cuda"), make_engine("ray"), lambda *_: None)
+    finally:
+        __import__("ray").shutdown()
+        cluster.shutdown()
+
+
 def test_what_many_trainings_cannot_have_is_said(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     assert main(["train", "--targets", str(folder), "-o", str(tmp_path / "out"), "--resume"]) == 2
     assert "Leave --resume and --preview away" in capfd.readouterr().err

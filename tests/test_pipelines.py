@@ -19,7 +19,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.recording import Motion
 from cxanim.motion.warp import face_stencil
-from cxanim.pipelines import fit
+from cxanim.pipelines import fit, training_set
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.clip import _Follower, observe_clip
 from cxanim.pipelines.drive import DriveSettings, prepare_drive
@@ -30,7 +30,7 @@ from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo
 from cxanim.pipelines.render import as_condition, refine
 from cxanim.pipelines.trainer import Trainer
-from cxanim.pipelines.training_set import _plate, _set_before, _takes
+from cxanim.pipelines.training_set import _plate, _set_before, _takes, _too_near
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoWriter, open_video, open_video_writer
@@ -164,7 +164,23 @@ def test_stopping_after_the_last_step_loses_nothing(
     monkeypatch.setattr(fit, "fitting_stillness", stop)
     learnt = train([clip], tmp_path / "a.puppet", TINY)
     assert learnt.steps == 3 and learnt.puppet.steadiness == 1
-    assert Puppet.load(tmp_path / "a.puppet").training["steps"] == 3
+    kept = Puppet.load(tmp_path / "a.puppet").training
+    assert kept["steps"] == 3 and not kept["finished"]
+
+
+def test_a_puppet_is_not_finished_before_its_stillness_is_judged(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit, "fitting_stillness", fail)
+    with pytest.raises(KeyboardInterrupt):
+        train([clip], tmp_path / "a.puppet", TINY)
+    assert not Puppet.load(tmp_path / "a.puppet").training["finished"]
+    monkeypatch.undo()
+    resumed = train([clip], tmp_path / "a.puppet", TINY, resume=True)  # its steps are done: only stillness is left
+    assert resumed.steps == 3 and Puppet.load(tmp_path / "a.puppet").training["finished"]
 
 
 def test_a_slow_network_is_watched_for_seconds_only(
@@ -247,6 +263,38 @@ def test_takes_do_not_reach_over_gaps() -> None:
     told = [take.pictures[:, 0, 0, 0].tolist() for take in takes]
     assert told == [list(range(30)), list(range(36, 86)), list(range(86, 120))]
     assert all((take.faces[:, 0, 0] == take.pictures[:, 0, 0, 0]).all() for take in takes)
+
+
+def test_stillness_is_judged_on_the_film_as_filmed_where_frames_are_left_out(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_set, "most_frames", lambda size_px: 10)
+    monkeypatch.setattr(training_set, "_take_length", lambda size_px: 9)
+    data = make_training_set([clip], TINY, Machine(), Watch())
+    assert len(data) == 10  # every third of 30 frames
+    assert [len(take.pictures) for take in data.takes] == [9] * 4
+    seen = observe_clip(clip)
+    crop = training_set.clip_crop(observe_clip(clip, most_frames=10))
+    filmed = list(training_set.cut_frames(clip, crop, TINY.size))
+    for take, first in zip(data.takes, (0, 7, 14, 21), strict=True):
+        np.testing.assert_array_equal(take.pictures, filmed[first : first + 9])
+        there = crop.from_frame(seen.motion[first + 4], seen.width_px, seen.height_px).need_face()
+        assert np.abs(take.faces[4] - there)[:, :2].mean() * TINY.size < 0.5
+
+
+def test_more_clips_than_frames_that_fit_leave_one_frame_of_each(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_set, "most_frames", lambda size_px: 1)
+    assert len(make_training_set([clip, clip], TINY, Machine(), Watch())) == 2
+
+
+def test_no_frame_is_shown_from_itself_however_short_the_clip() -> None:
+    ten_s = np.abs(np.arange(0, 10, 0.5) - 5.0)
+    assert _too_near(ten_s, 3).tolist() == (ten_s < 1.5).tolist()
+    second = np.abs(np.arange(0, 1, 0.1) - 0.5)
+    assert _too_near(second, 3)[second == 0].all() and (~_too_near(second, 3)).sum() >= 3
+    two = np.array([0.0, 0.2])
+    assert _too_near(two, 2).tolist() == [True, False]
+    assert _too_near(np.array([0.0]), 1).tolist() == [False]
 
 
 def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> None:
@@ -368,6 +416,9 @@ def test_progress_tells_steps_terms_and_a_preview(photo: Path, tmp_path: Path) -
     assert training[-1].done == training[-1].total == 3
     assert {"pixels", "perceptual", "cx_target", "cx_source"} <= set(training[-1].terms)
     assert training[-1].preview is not None and training[-1].preview.dtype == np.uint8
+    seen.clear()
+    train([photo], tmp_path / "a.puppet", TINY, watch=Watch(seen.append, sees_previews=False))
+    assert len(seen) > 1 and all(progress.preview is None for progress in seen)  # nobody looks: none is made
 
 
 def test_the_recipe_of_the_paper_trains_too(clip: Path, photo: Path, tmp_path: Path) -> None:

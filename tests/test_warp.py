@@ -75,6 +75,24 @@ def test_a_face_that_moves_takes_its_pixels_along():
     assert opposite > 10
 
 
+def test_hair_goes_along_with_the_head_and_the_collar_hardly_does():
+    face, right_px = portrait_face(), 6
+    way_px = SIZE_PX * (identity(SIZE_PX) - MeshMap(face, SIZE_PX).backward(moved(right_px, 0)))[..., 0]
+    centre = face[list(lm.FACE_OVAL), :2].mean(0)
+
+    def carried(towards: int, how_far: float) -> float:
+        """The share of the head's way that is gone along `how_far` times as far out as a point of its oval."""
+        column, row = ((centre + how_far * (face[towards, :2] - centre)) * SIZE_PX).astype(int)
+        return way_px[row, column] / right_px
+
+    below_the_ear = lm.FACE_OVAL[12]  # on the way to where collars and shoulders begin
+    assert face[below_the_ear, 1] > face[lm.NOSE_TIP, 1]
+    assert carried(lm.CHIN, 0.9) > 0.95
+    assert carried(lm.FOREHEAD, 1.4) > 0.9
+    assert carried(lm.CHIN, 1.4) < 0.25
+    assert carried(below_the_ear, 1.5) < 0.25
+
+
 def test_the_background_is_bit_for_bit_the_pictures_while_the_head_turns():
     face, turned = portrait_face(), acted(yaw_deg=15, right=0.1, jaw=0.6)
     stencil = face_stencil(face, SIZE_PX)

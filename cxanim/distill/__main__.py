@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from cxanim.distill.course import LICENCE, Recipe, distill, write_weights
-from cxanim.distill.photographs import read_pixels, split_by_source
+from cxanim.distill.photographs import read_pixels, read_sources, split_by_source, write_list
 from cxanim.distill.teachers import load_teachers
 
 
@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     learn, held_out = split_by_source(flags.images, recipe.skipped_prefixes)
     data_hash = hashlib.sha256("\n".join(path.name for path in learn).encode()).hexdigest()
     facts = {"recipe": asdict(recipe), "images": len(learn), "images_sha256": data_hash, "licence": LICENCE}
+    write_list(flags.output.with_suffix(".pictures.csv"), learn, held_out, read_sources(flags.images))
     teachers = load_teachers(flags.teacher, flags.deep_teacher)
     best = -1.0
     for step, fidelity, state in distill(read_pixels(learn), read_pixels(held_out), teachers, recipe):

@@ -18,11 +18,7 @@ def split_by_source(folder: Path, skipped_prefixes: tuple[str, ...]) -> tuple[li
     A source is what stands before the colon in the column `source` of `index.csv`; without that file, each image
     is its own. Hashes of their names decide which sources are held out.
     """
-    index_file = folder / "index.csv"
-    index = {}
-    if index_file.is_file():
-        with open(index_file, newline="", encoding="utf-8") as file:
-            index = {row["name"]: row["source"] for row in csv.DictReader(file)}
+    index = read_sources(folder)
     by_source: dict[str, list[Path]] = {}
     for path in sorted(path for ending in ("jpg", "jpeg", "png") for path in folder.glob(f"*.{ending}")):
         if not path.name.startswith(skipped_prefixes):
@@ -35,6 +31,24 @@ def split_by_source(folder: Path, skipped_prefixes: tuple[str, ...]) -> tuple[li
         fits = len(held_out) + len(paths) <= room
         (held_out if fits else learn).extend(paths)
     return learn, held_out
+
+
+def read_sources(folder: Path) -> dict[str, str]:
+    """Where each image comes from, by its name: the column `source` of `index.csv`, empty without that file."""
+    index_file = folder / "index.csv"
+    if not index_file.is_file():
+        return {}
+    with open(index_file, newline="", encoding="utf-8") as file:
+        return {row["name"]: row["source"] for row in csv.DictReader(file)}
+
+
+def write_list(path: Path, learn: list[Path], held_out: list[Path], sources: dict[str, str]) -> None:
+    """Write which images were learnt from and held out, and where each comes from, as CSV."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("name", "use", "source"))
+        for use, paths in (("learnt", learn), ("held out", held_out)):
+            writer.writerows((image.name, use, sources.get(image.name, "")) for image in paths)
 
 
 def read_pixels(paths: list[Path]) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Feature networks by layer name: VGG-19, and `small`, a twenty times cheaper one distilled from it.
+"""Feature networks by layer name: VGG-19, and `small`, a ten times cheaper one distilled from it.
 
 K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015,
 configuration E. Both networks have its plan and its names; `small` has an eighth of its channels at full

@@ -130,6 +130,36 @@ def cut_frames(
                 yield crop.cut(frame, size_px)
 
 
+def film(
+    clip: ClipFaces, crop: Crop, size_px: int, start_s: float, frames: int
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """A stretch of a clip at its own rate, whatever stride it was looked at with.
+
+    Args:
+        clip: the clip.
+        crop: its window.
+        size_px: side of the pictures.
+        start_s: seconds after the first frame.
+        frames: how many are looked at, at most.
+
+    Returns:
+        The window (size_px, size_px, 3) of each frame, and the face in it, calmed, or None.
+    """
+    pictures, poses = [], []
+    fps = clip.motion.fps * clip.stride
+    end_s = start_s + frames / fps
+    with (
+        open_video(clip.path, start_s=start_s, end_s=end_s, max_side_px=DETECTION_SIDE_PX) as video,
+        _Follower("face") as follower,
+    ):
+        for frame in video:
+            poses.append(follower.next(frame))
+            pictures.append(crop.cut(frame, size_px))
+    motion = Motion.from_poses(poses, fps).calmed(longest_gap_s=0.2)
+    for picture, pose in zip(pictures, motion, strict=True):
+        yield picture, crop.from_frame(pose, clip.width_px, clip.height_px).face
+
+
 class _Follower:
     """Follows the largest face of a clip, in a window of its own where others or its smallness would mislead.
 

@@ -48,9 +48,9 @@ def carry_out(order: Order, tell: Callable[[Progress], None], should_stop: Shoul
         nonlocal told_s
         if time.monotonic() - told_s >= _TELL_EVERY_S:
             told_s = time.monotonic()
-            tell(replace(progress, preview=None))
+            tell(progress)
 
-    watch = Watch(tell_sometimes, should_stop)
+    watch = Watch(tell_sometimes, should_stop, sees_previews=False)
     try:
         trained = train(order.targets, order.output, order.settings, order.machine, watch, resume=order.resume)
     except Cancelled:
@@ -138,7 +138,8 @@ class RayEngine:
     """Workers of an existing Ray cluster, or of one on this machine where there is none.
 
     The targets and the folder for the puppets must have the same names on all nodes, as on a shared disk. A training
-    takes `machine.threads` cores of a worker, two where it is left open, and a GPU where the device asks for one.
+    takes `machine.threads` cores of a worker, two where it is left open, and a GPU where the device asks for one; no
+    more cores than the largest worker has, since Ray would wait for more without a word.
     """
 
     def __init__(self) -> None:
@@ -156,8 +157,9 @@ class RayEngine:
         board = ray.remote(num_cpus=0)(_Board).remote()
         running = {}
         for order in orders:
-            threads = order.machine.threads or 2
-            task = ray.remote(num_cpus=threads, num_gpus=float(order.machine.device == "cuda"), max_retries=0)(_on_ray)
+            gpus = int(order.machine.device == "cuda")
+            threads = min(order.machine.threads or 2, _most_cores(ray, gpus))
+            task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_on_ray)
             order = replace(order, machine=replace(order.machine, threads=threads))
             running[task.remote(order, board)] = order.name
         while running:
@@ -207,6 +209,20 @@ def _on_ray(order: Order, board: Any) -> Outcome:
         return stopped
 
     return carry_out(order, lambda progress: board.tell.remote(order.name, progress), should_stop)
+
+
+def _most_cores(ray: Any, gpus: int) -> int:
+    """Cores of the largest node that has so many GPUs.
+
+    Raises:
+        CxanimError: there is no such node.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fitting = [int(node.get("CPU", 0)) for node in nodes if node.get("GPU", 0) >= gpus]
+    if max(fitting, default=0) < 1:
+        lacks = "GPU" if gpus else "core"
+        raise CxanimError(f"No worker of the Ray cluster has a {lacks}.", "Start one, or use --engine local.")
+    return max(fitting)
 
 
 def _connect(ray: Any) -> None:

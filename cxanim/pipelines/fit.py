@@ -215,9 +215,9 @@ def learn(
     if earlier is not None:
         trainer.restore(earlier)
 
-    def learnt(seconds: float, terms: dict[str, float], finished: bool = False) -> Trained:
+    def learnt(seconds: float, terms: dict[str, float]) -> Trained:
         training = {"settings": asdict(settings), "features": eyes.name, "seed": machine.seed}
-        training |= {"steps": trainer.step_number, "finished": finished, "curve": trainer.curve}
+        training |= {"steps": trainer.step_number, "finished": False, "curve": trainer.curve}
         network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         about = data.puppet.about | {"training": training}
         puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
@@ -227,8 +227,13 @@ def learn(
         return Trained(puppet, None, trainer.step_number, seconds, terms, data.notes)
 
     try:
-        trained = _run(trainer, settings, longest_min, watch, learnt)
-        return _steadied(trained, data, device, output, watch)
+        trained, over = _run(trainer, settings, longest_min, watch, learnt)
+        puppet, judged = _steadied(trained.puppet, data, device, watch)
+        training = puppet.training | {"finished": over and judged}
+        puppet = replace(puppet, about=puppet.about | {"training": training})
+        if output is not None:
+            puppet.save(output)
+        return replace(trained, puppet=puppet)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -244,8 +249,8 @@ def _eyes(settings: FitSettings, is_photo: bool, device: torch.device) -> Featur
 
 def _run(
     trainer: Trainer, settings: FitSettings, longest_min: float, watch: Watch, learnt: Callable[..., Trained]
-) -> Trained:
-    """Step until the settings or the person say stop."""
+) -> tuple[Trained, bool]:
+    """Step until the settings or the person say stop; return what is learnt, and whether it was the settings."""
     start_s = told_s = shown_s = kept_s = time.monotonic()
     first = trainer.step_number
     limit_s = 60 * (longest_min if settings.steps else min(settings.minutes, longest_min))
@@ -258,7 +263,7 @@ def _run(
         if now_s - told_s >= _TELL_EVERY_S or done == first or over:
             told_s = now_s
             preview = None
-            if now_s - shown_s >= _PREVIEW_EVERY_S or done == first or over:
+            if watch.sees_previews and (now_s - shown_s >= _PREVIEW_EVERY_S or done == first or over):
                 shown_s, preview = now_s, trainer.preview()
             pace = (done - first) / elapsed_s if elapsed_s > _PACE_AFTER_S else 0.0
             total = settings.steps or (first + max(done - first, round(pace * limit_s)) if pace else 0)
@@ -275,29 +280,27 @@ def _run(
         if time.monotonic() - kept_s >= _KEEP_EVERY_S:
             learnt(time.monotonic() - start_s, terms)
             kept_s = time.monotonic()
-    return learnt(time.monotonic() - start_s, terms, finished=over)
+    return learnt(time.monotonic() - start_s, terms), over
 
 
-def _steadied(trained: Trained, data: TrainingSet, device: torch.device, output: Path | None, watch: Watch) -> Trained:
-    """The same puppet, averaged over time and given grain so that it is as still as its target is.
+def _steadied(puppet: Puppet, data: TrainingSet, device: torch.device, watch: Watch) -> tuple[Puppet, bool]:
+    """The same puppet, averaged over time and given grain so that it is as still as its target is; and whether it came
+    to that.
 
     A photo puppet stays as it is: there is no truth but the warp, which trembles itself. The puppet is kept already, so
     whoever stops now loses nothing. It takes some seconds, after a stop too.
     """
     if not data.takes:
-        return trained
+        return puppet, True
     try:
         watch.tell("Judging stillness", 0, sum(len(take.faces) for take in data.takes))
-        stretches = _stretches(trained.puppet, data, device)
+        stretches = _stretches(puppet, data, device)
         if sum(len(stretch.pictures) for stretch in stretches) < _LEAST_WATCHED:
-            return trained
+            return puppet, True
         steadiness, grain = fitting_stillness(stretches)
     except Cancelled:
-        return trained
-    puppet = replace(trained.puppet, steadiness=steadiness, grain=grain)
-    if output is not None:
-        puppet.save(output)
-    return replace(trained, puppet=puppet)
+        return puppet, False
+    return replace(puppet, steadiness=steadiness, grain=grain), True
 
 
 def _stretches(puppet: Puppet, data: TrainingSet, device: torch.device) -> list[Stretch]:

@@ -92,7 +92,9 @@ def train_many(
     outcomes: dict[str, Outcome] = {}
     orders = []
     for name, targets in find_targets(folder):
-        order = Order(name, targets, Path(output) / f"{name}.puppet", settings, machine)
+        # Whole names: a worker of a cluster stands in another folder.
+        output_file = Path(output).absolute() / f"{name}.puppet"
+        order = Order(name, tuple(target.absolute() for target in targets), output_file, settings, machine)
         earlier = earlier_training(order)
         if earlier.get("finished"):
             outcomes[name] = Outcome(SKIPPED, steps=earlier["steps"])

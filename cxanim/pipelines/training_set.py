@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
@@ -21,7 +22,7 @@ from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral, perform
 from cxanim.motion.warp import background_plate, composite, face_stencil
 from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity, shares_by
-from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
+from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, film, observe_clip
 from cxanim.pipelines.metrics import drift_px
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
 from cxanim.pipelines.render import Renderer, blend
@@ -29,7 +30,7 @@ from cxanim.pipelines.watch import Watch
 
 _MEMORY_BYTES = 1 << 30
 _WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
-_APART_S = 1.5  # from its references a frame lies at least so far in time: what a puppet will be shown has none so near
+_APART_S = 1.5  # from its references a frame lies so far in time: what a puppet will be shown has none so near
 _STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
 _PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
 _TAKES, _SHORTEST_TAKE = 4, 8
@@ -96,12 +97,14 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
     Raises:
         NoFace, UnreadableVideo, TooLarge, Cancelled.
     """
-    share = most_frames(size_px) // len(clips)
+    share = max(1, most_frames(size_px) // len(clips))
     pictures, faces, times_s, follows, notes = [], [], [], [], []
+    looked_at = []
     crop_facts, held_edges = [], []
     for number, path in enumerate(clips):
         clip = observe_clip(path, watch, most_frames=share, until=until)
         crop = clip_crop(clip)
+        looked_at.append((clip, crop))
         crop_facts.append([crop.x_px, crop.y_px, crop.side_px, clip.width_px, clip.height_px])
         held_edges.append(crop.held_edges(clip.width_px, clip.height_px))
         calm = clip.motion.calmed(longest_gap_s=0.2)
@@ -120,7 +123,10 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
             times_s.append(number * 1e6 + index / clip.motion.fps)
         notes += list(clip.notes)
     truth = np.stack(pictures)
-    takes = _takes(truth, faces, follows)
+    if any(clip.stride > 1 for clip, _ in looked_at):
+        takes = _filmed_takes(looked_at, size_px, watch)
+    else:
+        takes = _takes(truth, faces, follows)
     puppet, chosen, moves = _bank(truth, faces, references)
     if moves and puppet.plate is not None:
         notes.append("The background is not the same throughout: the puppet stands before that of one frame.")
@@ -161,8 +167,8 @@ def _training_set(
 
 
 def _takes(truth: np.ndarray, faces: Sequence[np.ndarray], follows: Sequence[bool]) -> list[Take]:
-    """Some stretches of the film, spread over it, and no more frames the larger they are."""
-    length = min(50, max(16, 50 * 256**2 // truth.shape[1] ** 2))
+    """Some stretches of the film, spread over it; no frame of it was left out."""
+    length = _take_length(truth.shape[1])
     begun = np.flatnonzero(~np.array(follows))
     runs = [range(start, end) for start, end in zip(begun, [*begun[1:], len(truth)], strict=True)]
     pieces = [run[at : at + length] for run in runs for at in range(0, len(run), length)]
@@ -170,6 +176,31 @@ def _takes(truth: np.ndarray, faces: Sequence[np.ndarray], follows: Sequence[boo
     some = sorted({int(number) for number in np.linspace(0, len(pieces) - 1, _TAKES)}) if pieces else []
     chosen = [slice(pieces[number].start, pieces[number].stop) for number in some]
     return [Take(truth[piece].copy(), np.stack(faces[piece])) for piece in chosen]
+
+
+def _filmed_takes(clips: Sequence[tuple[ClipFaces, Crop]], size_px: int, watch: Watch) -> list[Take]:
+    """Some stretches of clips that are learnt from in part only, read once more as they were filmed.
+
+    With frames left out, what is between two that are kept would be taken for what moves from one to the next.
+    """
+    length = _take_length(size_px)
+    chosen = [clips[int(number)] for number in np.linspace(0, len(clips) - 1, _TAKES)]
+    pictures, faces, follows = [], [], []
+    for place, (clip, crop) in enumerate(watch.each(chosen, "Watching stretches", _TAKES)):
+        rest_s = max(0.0, len(clip.motion) / clip.motion.fps - length / (clip.motion.fps * clip.stride))
+        last = None
+        for picture, face in film(clip, crop, size_px, rest_s * place / (_TAKES - 1), length):
+            if face is not None:
+                pictures.append(picture)
+                faces.append(face)
+                follows.append(last is not None)
+            last = face
+    return _takes(np.stack(pictures), faces, follows) if pictures else []
+
+
+def _take_length(size_px: int) -> int:
+    """How many frames a stretch has: fewer the larger they are."""
+    return min(50, max(16, 50 * 256**2 // size_px**2))
 
 
 def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[Puppet, list[int], bool]:
@@ -260,9 +291,7 @@ def _warped(
     warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 4), np.uint8)
     for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
         distances = retrieval.distances(face)
-        near = np.abs(reference_times_s - times_s[index]) < _APART_S
-        if (~near).sum() >= count:
-            distances = np.where(near, math.inf, distances)
+        distances[_too_near(np.abs(reference_times_s - times_s[index]), count)] = math.inf
         shown: dict[int, np.ndarray] = {}
         for place in range(count):
             shares = shares_by(distances)
@@ -270,8 +299,22 @@ def _warped(
                 if number not in shown:
                     shown[number] = renderer.warp(number).show_with_reach(face)
             warped[index, place] = blend([shown[number] for number in shares], list(shares.values()))
-            distances[next(iter(shares))] = math.inf
+            if np.isfinite(distances).sum() > 1:
+                distances[next(iter(shares))] = math.inf
     return warped
+
+
+def _too_near(apart_s: np.ndarray, count: int) -> np.ndarray:
+    """Which references lie too near in time to a frame to be shown for it, by how far apart they are.
+
+    At least `count` are left where there are so many. A clip may be too short to keep the distance that is asked for:
+    then half of the references are too near, or else the frame itself, unless there is nothing but it.
+    """
+    for least_s in (_APART_S, float(np.median(apart_s))):
+        if (apart_s >= least_s).sum() >= count:
+            return apart_s < least_s
+    itself = apart_s == 0
+    return itself if not itself.all() else np.zeros_like(itself)
 
 
 def _sampled(random: np.random.Generator) -> Expression:

@@ -60,13 +60,13 @@ class TrainingState:
         if header.get("fingerprint") != fingerprint:
             raise BadPuppet(
                 f"{path.name} belongs to a training on other frames.",
-                "Resume with the same clips, size, references and share, or train anew without --resume.",
+                f"Resume with the same clips, size, references and share, or delete {path.name} to train anew.",
             )
         try:
             groups = {group: _in_order(tensors, group) for group in _GROUPS}
             return cls(fingerprint, str(header["network"]), int(header["step"]), curve=list(header["curve"]), **groups)
         except (KeyError, TypeError, ValueError) as error:
-            raise BadPuppet(f"{path.name} is damaged.", "Train anew without --resume.") from error
+            raise BadPuppet(f"{path.name} is damaged.", f"Delete {path.name} to train anew.") from error
 
     def check(self, network: str, shapes: Sequence[tuple[int, ...]]) -> None:
         """Make sure that the state fits a network.

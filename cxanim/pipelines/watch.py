@@ -13,10 +13,23 @@ T = TypeVar("T")
 
 
 class Watch:
-    """A watcher of one job and its wish to stop, handed down to every loop of the job."""
+    """A watcher of one job and its wish to stop, handed down to every loop of the job.
 
-    def __init__(self, on_progress: OnProgress = ignore_progress, should_stop: ShouldStop = never_stop):
+    Args:
+        on_progress: is told where the job stands.
+        should_stop: says whether to stop.
+        sees_previews: whether anybody looks at the previews, whose making takes its time.
+    """
+
+    def __init__(
+        self,
+        on_progress: OnProgress = ignore_progress,
+        should_stop: ShouldStop = never_stop,
+        *,
+        sees_previews: bool = True,
+    ):
         self.on_progress, self.should_stop = on_progress, should_stop
+        self.sees_previews = sees_previews and on_progress is not ignore_progress
         self.notes: list[str] = []  # what a person should know, of work whose result has no room for it
 
     def each(self, things: Iterable[T], stage: str, total: int = 0, unit: str = "frames") -> Iterator[T]:
