@@ -17,7 +17,9 @@ from cxanim.images import write_image
 from cxanim.losses import feature_network, relative_l1
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
+from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.recording import Motion
+from cxanim.motion.retarget import perform
 from cxanim.motion.warp import face_stencil
 from cxanim.pipelines import fit, training_set
 from cxanim.pipelines.animate import AnimateSettings
@@ -27,10 +29,11 @@ from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
 from cxanim.pipelines.fit import FitSettings, make_training_set
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
-from cxanim.pipelines.photo import observe_photo
-from cxanim.pipelines.render import as_condition, refine
+from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.puppet import Reference
+from cxanim.pipelines.render import Renderer, as_condition, refine
 from cxanim.pipelines.trainer import Trainer
-from cxanim.pipelines.training_set import _plate, _set_before, _takes, _too_near
+from cxanim.pipelines.training_set import _body_follows, _plate, _set_before, _takes, _too_near
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoWriter, open_video, open_video_writer
@@ -297,6 +300,22 @@ def test_no_frame_is_shown_from_itself_however_short_the_clip() -> None:
     assert _too_near(np.array([0.0]), 1).tolist() == [False]
 
 
+@pytest.mark.parametrize("made_with", [0.05, 1.0])
+def test_a_clip_tells_whether_the_body_goes_along_with_the_head(photo: Path, made_with: float) -> None:
+    puppet = photo_puppet(observe_photo(photo), 128, photo.name)
+    neutral = puppet.references[0]
+    bare = Reference(neutral.picture, neutral.face)
+    puppet = replace(puppet, references=(bare,), plate=None, body_follows=made_with)
+    basis = ExpressionBasis(neutral.face)
+    turns = [Expression(yaw_deg=4 * k, roll_deg=(-1) ** k * 3, right=0.05 * k, down=0.03 * k) for k in range(-4, 5)]
+    faces = [perform(basis.performance(turn), neutral.face) for turn in turns]
+    truth = np.stack([Renderer(puppet).warp(0).show(face) for face in faces])
+    some = range(0, len(faces), 2)
+    clip = replace(puppet, references=tuple(Reference(truth[k], faces[k]) for k in some), body_follows=0.5)
+    apart_s = 10.0 * np.abs(np.arange(len(faces))[:, None] - np.array(some))
+    assert _body_follows(clip, truth, faces, apart_s, Watch()) == made_with
+
+
 def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> None:
     random = np.random.default_rng(0)
     clear = cv2.resize(random.integers(0, 256, (24, 80, 3), dtype=np.uint8), (400, 120), interpolation=cv2.INTER_CUBIC)
@@ -402,8 +421,8 @@ def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [-1.0, 1e9, 10**400, True, "1"])
-@pytest.mark.parametrize("name", ["steadiness", "grain"])
-def test_an_impossible_calm_is_refused(trained: Path, tmp_path: Path, name: str, value: object) -> None:
+@pytest.mark.parametrize("name", ["steadiness", "grain", "body_follows"])
+def test_an_impossible_number_is_refused(trained: Path, tmp_path: Path, name: str, value: object) -> None:
     replace(Puppet.load(trained), **{name: value}).save(tmp_path / "forged.puppet")
     with pytest.raises(BadPuppet, match="damaged"):
         Puppet.load(tmp_path / "forged.puppet")

@@ -22,13 +22,13 @@ from cxanim.motion.detect import face_triangles
 from cxanim.motion.head import head_axes
 from cxanim.motion.pose import eye_distance
 
-# How far the rings lie from the centre of the face, and how much of its motion they keep: above, beside, below it. Hair
-# goes along; collar and shoulders, which begin right under the ears, hardly do, and the chin slides over the neck.
+# How far the rings lie from the centre of the face, and how much of its motion they keep: above, beside, below it.
 _RINGS = np.array([1.15, 1.4, 1.75, 2.2, 2.9])
 _KEPT_ABOVE = np.array([1.0, 0.97, 0.85, 0.45, 0.0])
 _KEPT_BESIDE = np.array([0.95, 0.75, 0.45, 0.18, 0.0])
-_KEPT_BELOW = np.array([0.42, 0.11, 0.05, 0.02, 0.0])
-_BELOW_FROM = 1 / 3  # cosine of the angle to straight down within which a direction counts as below
+_KEPT_BELOW = np.array([0.80, 0.45, 0.20, 0.07, 0.0])
+_BODY_FROM = 1 / 3  # cosine of the angle to straight down within which a direction is that of the body
+BODY_FOLLOWS = 0.2  # collar and shoulders begin right under the ears, and mostly stand while the head moves
 _SUBPIXEL_BITS = 4
 
 Edges = tuple[bool, bool, bool, bool]
@@ -42,16 +42,24 @@ class MeshMap:
         nodes: the map is computed on a grid of nodes x nodes and upsampled.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move, since a larger picture goes
             on behind them.
+        body_follows: how much collar, shoulders and long hair go along with the head: from 0, they stand and the
+            chin slides over the neck, to 1, they go along as far as short hair does.
     """
 
-    def __init__(self, face: np.ndarray, nodes: int = 128, held_edges: Edges = (False, False, False, False)):
+    def __init__(
+        self,
+        face: np.ndarray,
+        nodes: int = 128,
+        held_edges: Edges = (False, False, False, False),
+        body_follows: float = BODY_FOLLOWS,
+    ):
         self.nodes = nodes
         self._face = face[:468, :2].astype(np.float64)
         self._oval = np.array(lm.FACE_OVAL)
         self._centre = self._face[self._oval].mean(0)
         out = self._face[self._oval] - self._centre
         self._rings = (self._centre + _RINGS[:, None, None] * out).reshape(-1, 2)
-        self._kept = self._kept_motion(out, face).reshape(-1, 1)
+        self._kept = self._kept_motion(out, face, body_follows).reshape(-1, 1)
         self._source = np.vstack([self._face, self._rings])
         self._triangles = _sheet()
         self._apron_count = len(_apron())
@@ -59,12 +67,16 @@ class MeshMap:
         self._border = _border_window(nodes, held_edges)[:, :, None]
         self._painted = np.empty((nodes, nodes), dtype=np.int32)
 
-    def _kept_motion(self, out: np.ndarray, face: np.ndarray) -> np.ndarray:
+    def _kept_motion(self, out: np.ndarray, face: np.ndarray, body_follows: float) -> np.ndarray:
         down = head_axes(face)[:2, 1]
         below = (out / np.linalg.norm(out, axis=1, keepdims=True)) @ (down / max(np.linalg.norm(down), 1e-6))
-        share = np.where(below < 0, np.abs(below) ** 1.5, np.minimum(below / _BELOW_FROM, 1))
+        share = np.abs(below) ** 1.5
         ends = np.where(below < 0, _KEPT_ABOVE[:, None], _KEPT_BELOW[:, None])
-        return share * ends + (1 - share) * _KEPT_BESIDE[:, None]
+        kept = share * ends + (1 - share) * _KEPT_BESIDE[:, None]
+        # The nearest ring keeps more, or the chin would tear off.
+        body = np.full((len(_RINGS), 1), body_follows)
+        body[0] = np.sqrt(body_follows)
+        return kept * (1 - np.clip(below / _BODY_FROM, 0, 1) * (1 - body))
 
     def backward(self, face: np.ndarray) -> np.ndarray:
         """The map (nodes, nodes, 2) that shows the source face as `face` (478, 3)."""

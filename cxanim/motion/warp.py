@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from cxanim.motion.layers import Mouth, draw_eyes
-from cxanim.motion.mesh import Edges, MeshMap, upsampled
+from cxanim.motion.mesh import BODY_FOLLOWS, Edges, MeshMap, upsampled
 
 _REACH_CELLS = 64
 
@@ -23,6 +23,7 @@ class Warp:
         plate: (S, S, 3) uint8, the background without the person; made from the picture by inpainting if None.
         nodes: resolution of the motion field.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+        body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         moving_background: let what is behind the person move along instead of standing still.
     """
 
@@ -34,6 +35,7 @@ class Warp:
         plate: np.ndarray | None = None,
         nodes: int = 128,
         held_edges: Edges = (False, False, False, False),
+        body_follows: float = BODY_FOLLOWS,
         *,
         moving_background: bool = False,
     ):
@@ -41,7 +43,7 @@ class Warp:
             raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
         self.picture, self.face = picture, face
         self.size_px = picture.shape[0]
-        self._mesh = MeshMap(face, nodes, held_edges)
+        self._mesh = MeshMap(face, nodes, held_edges, body_follows)
         self._mouth = Mouth(picture, face)
         self._still: np.ndarray | None = None
         if matte is None:

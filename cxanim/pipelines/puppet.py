@@ -18,11 +18,12 @@ from cxanim.errors import BadPuppet, CannotWrite
 from cxanim.images import decode_jpeg, encode_jpeg
 from cxanim.models import CRN, PRESETS
 from cxanim.motion.landmarks import FACE_POINTS
+from cxanim.motion.mesh import BODY_FOLLOWS
 from cxanim.output import ensure_writable
 from cxanim.pipelines.grain import MOST_LEVELS
 from cxanim.pipelines.steady import MOST_STRENGTH
 
-KIND, FORMAT = "puppet", 3
+KIND, FORMAT = "puppet", 4
 PUPPET_SUFFIX = ".puppet"
 SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 7  # warped reference, where it may be refined, and layout map
@@ -56,6 +57,7 @@ class Puppet:
         neutral: number of the reference that shows the relaxed face.
         plate: (S, S, 3) uint8 background that stands still, or None.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+        body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         network: the trained CRN, or None for an instant puppet.
         network_shape: its preset ("live", "good", "paper").
         steadiness: how strongly its pictures are averaged over time, see `Steady`.
@@ -68,6 +70,7 @@ class Puppet:
     neutral: int = 0
     plate: np.ndarray | None = None
     held_edges: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    body_follows: float = BODY_FOLLOWS
     network: CRN | None = None
     network_shape: str = "live"
     steadiness: float = 1.0
@@ -124,6 +127,7 @@ class Puppet:
             "references": len(self.references),
             "neutral": self.neutral,
             "held_edges": list(self.held_edges),
+            "body_follows": self.body_follows,
             "network": self.network_shape if self.network is not None else None,
             "steadiness": self.steadiness,
             "grain": self.grain,
@@ -192,6 +196,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         neutral=neutral,
         plate=None if plate is None else _picture(plate, size),
         held_edges=edges,
+        body_follows=_number(header["body_follows"], 1.0),
         network=network,
         network_shape=header["network"] or "live",
         steadiness=_number(header["steadiness"], MOST_STRENGTH),

@@ -83,7 +83,7 @@ class Renderer:
             matte = None if reference.matte is None else reference.matte.astype(np.float32) / 255
             self._warps[number] = Warp(
                 reference.picture, reference.face, matte, self.puppet.plate, held_edges=self.puppet.held_edges,
-                moving_background=self._moving_background,
+                body_follows=self.puppet.body_follows, moving_background=self._moving_background,
             )  # fmt: skip
         return self._warps[number]
 

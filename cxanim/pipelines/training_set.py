@@ -18,12 +18,12 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
-from cxanim.motion.pose import Pose
+from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.retarget import most_neutral, perform
 from cxanim.motion.warp import background_plate, composite, face_stencil
 from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity, shares_by
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, film, observe_clip
-from cxanim.pipelines.metrics import drift_px
+from cxanim.pipelines.metrics import cut_box, drift_px, l1
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
 from cxanim.pipelines.render import Renderer, blend
 from cxanim.pipelines.watch import Watch
@@ -32,8 +32,10 @@ _MEMORY_BYTES = 1 << 30
 _WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
 _APART_S = 1.5  # from its references a frame lies so far in time: what a puppet will be shown has none so near
 _STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
+_ROUND_FACE = 0.3  # by so much of its sides is the box of a face grown, so that collar and hair lie in it
 _PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
 _TAKES, _SHORTEST_TAKE = 4, 8
+_BODY_FOLLOWS, _JUDGED_FRAMES = (0.05, 0.2, 0.5, 0.8, 1.0), 16  # what is tried, on so many frames
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
     about = {"kind": "clip", "sources": [Path(path).name for path in clips], "crops": crop_facts, "until": until}
     puppet = replace(puppet, held_edges=held_edges[0], about=about)
     times = np.array(times_s)
-    warped = _warped(puppet, faces, times, times[chosen], watch)
+    apart_s = np.abs(times[:, None] - times[chosen])
+    puppet = replace(puppet, body_follows=_body_follows(puppet, truth, faces, apart_s, watch))
+    warped = _warped(puppet, faces, apart_s, watch)
     return _training_set(puppet, truth, warped, faces, takes, notes)
 
 
@@ -281,17 +285,43 @@ def _filled(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return np.where(hole[..., None], patch, picture)
 
 
-def _warped(
-    puppet: Puppet, faces: Sequence[np.ndarray], times_s: np.ndarray, reference_times_s: np.ndarray, watch: Watch
-) -> np.ndarray:
-    """What the warp shows for every frame, from the nearest references that are not the frame itself."""
+def _body_follows(
+    puppet: Puppet, truth: np.ndarray, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch
+) -> float:
+    """How much the target's body goes along with the head: what brings the warp nearest to the truth round the face.
+
+    A collar stands while a head turns; long hair goes along, and where the camera moves, so does all.
+    """
+    retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
+    some = np.unique(np.linspace(0, len(faces) - 1, _JUDGED_FRAMES).astype(int))
+    wrong_by = []
+    for follows in watch.each(_BODY_FOLLOWS, "Watching the body", len(_BODY_FOLLOWS), "guesses"):
+        renderer = Renderer(replace(puppet, body_follows=follows))
+        errors = []
+        for index in some:
+            distances = retrieval.distances(faces[index])
+            distances[_too_near(apart_s[index], 1)] = math.inf
+            shares = shares_by(distances)
+            shown = blend([renderer.warp(number).show(faces[index]) for number in shares], list(shares.values()))
+            box = np.array(face_box(faces[index], grow=_ROUND_FACE))
+            errors.append(l1(cut_box(shown, box), cut_box(truth[index], box)))
+        wrong_by.append(np.mean(errors))
+    return _BODY_FOLLOWS[int(np.argmin(wrong_by))]
+
+
+def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch) -> np.ndarray:
+    """What the warp shows for every frame, from the nearest references that are not the frame itself.
+
+    Args:
+        apart_s: (T, N) how far each reference lies from each frame in time.
+    """
     renderer = Renderer(puppet)
     retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
     count = min(_WARPS, len(puppet.references))
     warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 4), np.uint8)
     for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
         distances = retrieval.distances(face)
-        distances[_too_near(np.abs(reference_times_s - times_s[index]), count)] = math.inf
+        distances[_too_near(apart_s[index], count)] = math.inf
         shown: dict[int, np.ndarray] = {}
         for place in range(count):
             shares = shares_by(distances)
