@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from held_out import HeldOut, cells, head, learnt_share, seen_clip
 
-from cxanim.pipelines.bank import appearance
+from cxanim.pipelines.likeness import appearance
 from cxanim.pipelines.fit import FitSettings, learn, make_training_set
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.render import Renderer

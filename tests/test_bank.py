@@ -8,7 +8,8 @@ from faces import about_camera_axis, portrait_face, rotated
 
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
-from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity, shares_by
+from cxanim.pipelines.bank import Retrieval, calm_frames, farthest_points, rarity, shares_by
+from cxanim.pipelines.likeness import appearance
 
 
 def acted(**sliders: float) -> np.ndarray:

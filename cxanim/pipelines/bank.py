@@ -6,42 +6,12 @@ once, each warped: what is wrong with one is not wrong with the others, and sinc
 face, nothing flips.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from cxanim.motion import landmarks as lm
-from cxanim.motion.head import fit_similarity, head_axes, stable_points
-from cxanim.motion.pose import eye_distance
-
-_MOUTH = np.unique(lm.OUTER_LIPS + lm.INNER_LIPS)
-_EYES = np.unique(lm.RIGHT_EYE + lm.LEFT_EYE)
-_BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
-
-
-def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
-    """A vector whose distances say how unlike two frames of one person look.
-
-    The mouth counts much, since its inside cannot be warped; lids count little, since the warp closes them well; the
-    head's turn, size and place count for hair, shoulders and light, which follow them only roughly.
-    """
-    face, neutral = face.astype(np.float64), neutral.astype(np.float64)
-    unit = eye_distance(neutral)
-    motion = fit_similarity(stable_points(neutral), stable_points(face))
-    shape = (motion.undone(face) - neutral)[:, :2] / unit
-    axes = head_axes(face)
-    place = (stable_points(face) - stable_points(neutral)).mean(0)[:2] / unit
-    return np.concatenate(
-        [
-            2.0 * shape[_MOUTH].ravel() / np.sqrt(len(_MOUTH)),
-            0.5 * shape[_EYES].ravel() / np.sqrt(len(_EYES)),
-            1.0 * shape[_BROWS].ravel() / np.sqrt(len(_BROWS)),
-            1.2 * axes[:, 2],
-            0.8 * axes[1:2, 0],
-            1.0 * place,
-            [0.8 * np.log(motion.scale)],
-        ]
-    )
+from cxanim.pipelines.likeness import Likeness, appearance
 
 
 def calm_frames(faces: Sequence[np.ndarray], share: float = 0.75) -> np.ndarray:
@@ -89,37 +59,42 @@ class Retrieval:
     Args:
         faces: the references' faces.
         neutral: the target's relaxed face.
+        likeness: what counts when they are compared.
     """
 
-    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray):
-        self._neutral = neutral
+    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, likeness: Likeness | None = None):
+        self._neutral, self._likeness = neutral, likeness or Likeness()
         self._vectors = np.stack([appearance(face, neutral) for face in faces])
 
-    def distances(self, face: np.ndarray) -> np.ndarray:
-        """How unlike each reference looks."""
-        return np.linalg.norm(self._vectors - appearance(face, self._neutral), axis=1)
+    def shares(self, face: np.ndarray, left_out: np.ndarray | None = None) -> dict[int, float]:
+        """Numbers of the references to blend for a face, the nearest first, with their shares, which sum to 1.
 
-    def shares(self, face: np.ndarray) -> dict[int, float]:
-        """Numbers of the references to blend for a face, the nearest first, with their shares, which sum to 1."""
-        return shares_by(self.distances(face))
+        Args:
+            left_out: (N,) bool, which references may not be chosen.
+        """
+        distances = self._likeness.distances(self._vectors, appearance(face, self._neutral))
+        if left_out is not None:
+            distances[left_out] = math.inf
+        return shares_by(distances, self._likeness.strictness)
 
 
-def shares_by(distances: np.ndarray) -> dict[int, float]:
+def shares_by(distances: np.ndarray, strictness: float = 1.0) -> dict[int, float]:
     """Shares of the nearest eight by their distances (N,), the nearest first, summing to 1.
 
-    A share falls as one over the distance and is 0 at that of the ninth, so that none jumps when another reference
-    comes in; one that is met exactly is shown alone. What may not be chosen has an infinite distance.
+    A share falls as one over the distance to the power of `strictness` and is 0 at that of the ninth, so that none
+    jumps when another reference comes in; one that is met exactly is shown alone. What may not be chosen has an
+    infinite distance.
 
     Source: R. Franke, G. Nielson, "Smooth interpolation of large sets of scattered data", IJNME 15 (1980), with
-    exponent 1: w = 1/d - 1/R.
+    another exponent, and the difference taken after it: w = 1/d^s - 1/R^s.
     """
     order = [int(number) for number in np.argsort(distances)[: _BLENDED + 1] if np.isfinite(distances[number])]
     if not order:
         raise ValueError("distances: got none that is finite, expected at least one")
     if len(order) == 1 or distances[order[0]] == 0:
         return {order[0]: 1.0}
-    near = distances[order]
-    weights = 1 / near - (1 / near[-1] if len(order) > _BLENDED else 0)
+    falls = (distances[order[0]] / distances[order]) ** strictness
+    weights = falls - (falls[-1] if len(order) > _BLENDED else 0)
     weights /= max(weights.sum(), 1e-12)
     kept = {number: share for number, share in zip(order, weights.tolist(), strict=True) if share > _LEAST_SHARE}
     if not kept:  # all are equally far

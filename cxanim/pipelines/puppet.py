@@ -21,9 +21,10 @@ from cxanim.motion.landmarks import FACE_POINTS
 from cxanim.motion.mesh import BODY_FOLLOWS
 from cxanim.output import ensure_writable
 from cxanim.pipelines.grain import MOST_LEVELS
+from cxanim.pipelines.likeness import MOST_STRICTNESS, MOST_WEIGHT, Likeness
 from cxanim.pipelines.steady import MOST_STRENGTH
 
-KIND, FORMAT = "puppet", 4
+KIND, FORMAT = "puppet", 5
 PUPPET_SUFFIX = ".puppet"
 SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 7  # warped reference, where it may be refined, and layout map
@@ -58,6 +59,7 @@ class Puppet:
         plate: (S, S, 3) uint8 background that stands still, or None.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
         body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
+        likeness: what counts when references are chosen for a face.
         network: the trained CRN, or None for an instant puppet.
         network_shape: its preset ("live", "good", "paper").
         steadiness: how strongly its pictures are averaged over time, see `Steady`.
@@ -71,6 +73,7 @@ class Puppet:
     plate: np.ndarray | None = None
     held_edges: tuple[bool, bool, bool, bool] = (False, False, False, False)
     body_follows: float = BODY_FOLLOWS
+    likeness: Likeness = Likeness()
     network: CRN | None = None
     network_shape: str = "live"
     steadiness: float = 1.0
@@ -128,6 +131,7 @@ class Puppet:
             "neutral": self.neutral,
             "held_edges": list(self.held_edges),
             "body_follows": self.body_follows,
+            "likeness": {"weights": list(self.likeness.weights), "strictness": self.likeness.strictness},
             "network": self.network_shape if self.network is not None else None,
             "steadiness": self.steadiness,
             "grain": self.grain,
@@ -197,6 +201,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         plate=None if plate is None else _picture(plate, size),
         held_edges=edges,
         body_follows=_number(header["body_follows"], 1.0),
+        likeness=_likeness(header["likeness"]),
         network=network,
         network_shape=header["network"] or "live",
         steadiness=_number(header["steadiness"], MOST_STRENGTH),
@@ -209,6 +214,11 @@ def _number(value: Any, most: float) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError("impossible header")
     return float(value)
+
+
+def _likeness(value: Any) -> Likeness:
+    weights = tuple(_number(weight, MOST_WEIGHT) for weight in value["weights"])
+    return Likeness(weights, _number(value["strictness"], MOST_STRICTNESS))
 
 
 def _check_about(about: Any) -> None:

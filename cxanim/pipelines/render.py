@@ -37,7 +37,8 @@ class Renderer:
         self.puppet, self.device = puppet, device or torch.device("cpu")
         self._moving_background = moving_background
         self._warps: dict[int, Warp] = {}
-        self._retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
+        faces = [reference.face for reference in puppet.references]
+        self._retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness)
         self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._repeats = 0

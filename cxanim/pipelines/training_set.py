@@ -6,7 +6,6 @@ from other references, since with one it would learn by heart what to do with th
 """
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +20,9 @@ from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.retarget import most_neutral, perform
 from cxanim.motion.warp import background_plate, composite, face_stencil
-from cxanim.pipelines.bank import Retrieval, appearance, calm_frames, farthest_points, rarity, shares_by
+from cxanim.pipelines.bank import Retrieval, calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, film, observe_clip
+from cxanim.pipelines.likeness import Likeness, appearance, learn_likeness, squared_parts
 from cxanim.pipelines.metrics import cut_box, drift_px, l1
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
 from cxanim.pipelines.render import Renderer, blend
@@ -36,6 +36,8 @@ _ROUND_FACE = 0.3  # by so much of its sides is the box of a face grown, so that
 _PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
 _TAKES, _SHORTEST_TAKE = 4, 8
 _BODY_FOLLOWS, _JUDGED_FRAMES = (0.05, 0.2, 0.5, 0.8, 1.0), 16  # what is tried, on so many frames
+_COMPARED_FRAMES, _LEAST_COMPARED = 64, 16  # that tell which references are alike; with fewer nothing is learnt
+_JUDGED_PX, _COMPARED_PX = 128, 48  # sides of the pictures that are judged, and of the face in them
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
     times = np.array(times_s)
     apart_s = np.abs(times[:, None] - times[chosen])
     puppet = replace(puppet, body_follows=_body_follows(puppet, truth, faces, apart_s, watch))
+    puppet = replace(puppet, likeness=_likeness(puppet, truth, faces, apart_s, watch))
     warped = _warped(puppet, faces, apart_s, watch)
     return _training_set(puppet, truth, warped, faces, takes, notes)
 
@@ -292,21 +295,42 @@ def _body_follows(
 
     A collar stands while a head turns; long hair goes along, and where the camera moves, so does all.
     """
-    retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
-    some = np.unique(np.linspace(0, len(faces) - 1, _JUDGED_FRAMES).astype(int))
+    little, retrieval = _shrunk(puppet), _retrieval(puppet)
     wrong_by = []
     for follows in watch.each(_BODY_FOLLOWS, "Watching the body", len(_BODY_FOLLOWS), "guesses"):
-        renderer = Renderer(replace(puppet, body_follows=follows))
+        renderer = Renderer(replace(little, body_follows=follows))
         errors = []
-        for index in some:
-            distances = retrieval.distances(faces[index])
-            distances[_too_near(apart_s[index], 1)] = math.inf
-            shares = shares_by(distances)
-            shown = blend([renderer.warp(number).show(faces[index]) for number in shares], list(shares.values()))
-            box = np.array(face_box(faces[index], grow=_ROUND_FACE))
-            errors.append(l1(cut_box(shown, box), cut_box(truth[index], box)))
+        for index in _spread(len(faces), _JUDGED_FRAMES):
+            face, box = faces[index], np.array(face_box(faces[index], grow=_ROUND_FACE))
+            shares = retrieval.shares(face, _too_near(apart_s[index], 1))
+            shown = blend([renderer.warp(number).show(face) for number in shares], list(shares.values()))
+            errors.append(l1(cut_box(shown, box), cut_box(_shrunk_picture(truth[index]), box)))
         wrong_by.append(np.mean(errors))
     return _BODY_FOLLOWS[int(np.argmin(wrong_by))]
+
+
+def _likeness(
+    puppet: Puppet, truth: np.ndarray, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch
+) -> Likeness:
+    """What counts when references of this target are chosen: what brings the warp nearest to the truth."""
+    some = _spread(len(faces), _COMPARED_FRAMES)
+    if len(some) < _LEAST_COMPARED or len(puppet.references) < 2:
+        return puppet.likeness
+
+    def seen(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+        part = cut_box(picture, np.array(face_box(face, grow=_ROUND_FACE)))
+        return cv2.resize(part, (_COMPARED_PX, _COMPARED_PX), interpolation=cv2.INTER_AREA).ravel()
+
+    renderer = Renderer(_shrunk(puppet))
+    looks = np.stack([appearance(reference.face, puppet.neutral_face) for reference in puppet.references])
+    allowed = ~np.stack([_too_near(apart_s[index], 1) for index in some])
+    shown = np.zeros((*allowed.shape, 3 * _COMPARED_PX**2), np.uint8)
+    for place, index in enumerate(watch.each(some, "Comparing references", len(some))):
+        for number in np.flatnonzero(allowed[place]):
+            shown[place, number] = seen(renderer.warp(int(number)).show(faces[index]), faces[index])
+    parts = np.stack([squared_parts(looks, appearance(faces[index], puppet.neutral_face)) for index in some])
+    wanted = np.stack([seen(_shrunk_picture(truth[index]), faces[index]) for index in some])
+    return learn_likeness(parts, shown, wanted, allowed)
 
 
 def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch) -> np.ndarray:
@@ -315,23 +339,49 @@ def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, wa
     Args:
         apart_s: (T, N) how far each reference lies from each frame in time.
     """
-    renderer = Renderer(puppet)
-    retrieval = Retrieval([reference.face for reference in puppet.references], puppet.neutral_face)
+    renderer, retrieval = Renderer(puppet), _retrieval(puppet)
     count = min(_WARPS, len(puppet.references))
     warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 4), np.uint8)
     for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
-        distances = retrieval.distances(face)
-        distances[_too_near(apart_s[index], count)] = math.inf
+        left_out = _too_near(apart_s[index], count)
         shown: dict[int, np.ndarray] = {}
         for place in range(count):
-            shares = shares_by(distances)
+            shares = retrieval.shares(face, left_out)
             for number in shares:
                 if number not in shown:
                     shown[number] = renderer.warp(number).show_with_reach(face)
             warped[index, place] = blend([shown[number] for number in shares], list(shares.values()))
-            if np.isfinite(distances).sum() > 1:
-                distances[next(iter(shares))] = math.inf
+            if (~left_out).sum() > 1:
+                left_out[next(iter(shares))] = True
     return warped
+
+
+def _retrieval(puppet: Puppet) -> Retrieval:
+    return Retrieval([reference.face for reference in puppet.references], puppet.neutral_face, puppet.likeness)
+
+
+def _spread(count: int, some: int) -> list[int]:
+    """Some numbers below `count`, evenly spread."""
+    return sorted({int(number) for number in np.linspace(0, count - 1, some)})
+
+
+def _shrunk(puppet: Puppet) -> Puppet:
+    """The same puppet with little pictures, which are judged as well and warped in a quarter of the time."""
+    references = tuple(
+        replace(
+            reference,
+            picture=_shrunk_picture(reference.picture),
+            matte=None if reference.matte is None else _shrunk_picture(reference.matte),
+        )
+        for reference in puppet.references
+    )
+    plate = None if puppet.plate is None else _shrunk_picture(puppet.plate)
+    return replace(puppet, size_px=min(puppet.size_px, _JUDGED_PX), references=references, plate=plate)
+
+
+def _shrunk_picture(picture: np.ndarray) -> np.ndarray:
+    side = min(len(picture), _JUDGED_PX)
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def _too_near(apart_s: np.ndarray, count: int) -> np.ndarray:

@@ -1,0 +1,114 @@
+"""How alike two frames of one person look, and which parts of that count, learnt from a clip of the person.
+
+General idea: which kept frame suits a wanted face best depends on the person. One moves the lips only, and light
+hardly changes; another turns, and every turn shows other hair. A clip tells: show its frames from references taken at
+other times, and weigh the parts of an appearance so that what comes out is near to the truth. Seven weights and an
+exponent are too few to learn a clip by heart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cxanim.motion import landmarks as lm
+from cxanim.motion.head import fit_similarity, head_axes, stable_points
+from cxanim.motion.pose import eye_distance
+
+_MOUTH = np.unique(lm.OUTER_LIPS + lm.INNER_LIPS)
+_EYES = np.unique(lm.RIGHT_EYE + lm.LEFT_EYE)
+_BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
+
+PARTS = ("mouth", "lids", "brows", "facing", "tilt", "place", "size")
+_PART_OF = np.repeat(np.arange(len(PARTS)), [2 * len(_MOUTH), 2 * len(_EYES), 2 * len(_BROWS), 3, 1, 2, 1])
+MOST_WEIGHT, MOST_STRICTNESS = 100.0, 32.0
+_STEPS, _RATE, _BEGIN_STRICT = 150, 0.05, 4.0
+_LEAST_GAIN = 0.01  # of the error that is bought by a weight which is e times what it was: less is chance
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What counts when a face is compared with those of the references.
+
+    Attributes:
+        weights: by how much the distance of each of `PARTS` counts, beside what it counts in `appearance`.
+        strictness: how quickly a reference's share falls with its distance: as one over its power.
+    """
+
+    weights: tuple[float, ...] = (1.0,) * len(PARTS)
+    strictness: float = 1.0
+
+    def __post_init__(self) -> None:
+        possible = all(0 < weight <= MOST_WEIGHT for weight in self.weights) and 0 < self.strictness <= MOST_STRICTNESS
+        if len(self.weights) != len(PARTS) or not possible:
+            raise ValueError(
+                f"likeness: got weights {self.weights} and strictness {self.strictness}, expected {len(PARTS)} weights "
+                f"up to {MOST_WEIGHT:g} and a strictness up to {MOST_STRICTNESS:g}"
+            )
+
+    def distances(self, vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
+        """How unlike the appearances (N, D) are to one (D,)."""
+        return np.linalg.norm((vectors - vector) * np.array(self.weights)[_PART_OF], axis=1)
+
+
+def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+    """A vector whose distances say how unlike two frames of one person look.
+
+    The mouth counts much, since its inside cannot be warped; lids count little, since the warp closes them well; the
+    head's turn, size and place count for hair, shoulders and light, which follow them only roughly.
+    """
+    face, neutral = face.astype(np.float64), neutral.astype(np.float64)
+    unit = eye_distance(neutral)
+    motion = fit_similarity(stable_points(neutral), stable_points(face))
+    shape = (motion.undone(face) - neutral)[:, :2] / unit
+    axes = head_axes(face)
+    place = (stable_points(face) - stable_points(neutral)).mean(0)[:2] / unit
+    return np.concatenate(
+        [
+            2.0 * shape[_MOUTH].ravel() / np.sqrt(len(_MOUTH)),
+            0.5 * shape[_EYES].ravel() / np.sqrt(len(_EYES)),
+            1.0 * shape[_BROWS].ravel() / np.sqrt(len(_BROWS)),
+            1.2 * axes[:, 2],
+            0.8 * axes[1:2, 0],
+            1.0 * place,
+            [0.8 * np.log(motion.scale)],
+        ]
+    )
+
+
+def squared_parts(vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """(N, 7) squared distances of appearances (N, D) to one (D,), by part."""
+    squared = (vectors - vector) ** 2
+    return np.stack([squared[:, _PART_OF == part].sum(1) for part in range(len(PARTS))], axis=1)
+
+
+def learn_likeness(parts: np.ndarray, shown: np.ndarray, truth: np.ndarray, allowed: np.ndarray) -> Likeness:
+    """The likeness by which blended references come nearest to the truth.
+
+    Gradient descent on the mean absolute error of the blend, with a prior that keeps weights at 1 where the clip does
+    not tell: an expression that was never made has no weight to learn.
+
+    Args:
+        parts: (T, N, 7) squared distances of T faces to N references.
+        shown: (T, N, P) uint8 what each reference, warped, shows for each face.
+        truth: (T, P) uint8 what it should show.
+        allowed: (T, N) bool which references may be shown for which face; at least one for each.
+    """
+    squared, may = torch.from_numpy(parts).float(), torch.from_numpy(allowed)
+    pictures, wanted = torch.from_numpy(shown).float(), torch.from_numpy(truth).float()
+    grown = torch.zeros(len(PARTS), requires_grad=True)  # logarithms of the squared weights
+    strict = torch.zeros((), requires_grad=True)
+    optimiser = torch.optim.Adam([grown, strict], lr=_RATE)
+    first = None
+    for _ in range(_STEPS):
+        distances = (squared * grown.exp()).sum(2) + 1e-6
+        falls = -0.5 * _BEGIN_STRICT * strict.exp() * distances.log()
+        shares = falls.masked_fill(~may, -torch.inf).softmax(1)
+        error = (torch.einsum("tn,tnp->tp", shares, pictures) - wanted).abs().mean()
+        first = first or max(float(error), 1e-3)
+        loss = error / first + _LEAST_GAIN * ((grown**2).mean() + strict**2)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    weights = (0.5 * grown.detach()).exp().clamp(1 / MOST_WEIGHT, MOST_WEIGHT)
+    return Likeness(tuple(weights.tolist()), min(MOST_STRICTNESS, _BEGIN_STRICT * float(strict.detach().exp())))
