@@ -27,6 +27,7 @@ from cxanim.pipelines.clip import _Follower, observe_clip
 from cxanim.pipelines.drive import DriveSettings, prepare_drive
 from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
 from cxanim.pipelines.fit import FitSettings, make_training_set
+from cxanim.pipelines.likeness import Likeness
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
@@ -411,11 +412,13 @@ def test_resuming_on_other_frames_is_refused(clip: Path, trained: Path, photo: P
 
 
 def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
-    puppet = replace(Puppet.load(trained), steadiness=0.7, grain=0.4)
+    likeness = Likeness((2.0, 0.5, 1.0, 1.0, 3.0, 1.0, 1.5), 6.5)
+    puppet = replace(Puppet.load(trained), steadiness=0.7, grain=0.4, likeness=likeness)
     puppet.save(tmp_path / "again.puppet")
     again = Puppet.load(tmp_path / "again.puppet")
     assert again.about == puppet.about and again.held_edges == puppet.held_edges
     assert (again.steadiness, again.grain) == (0.7, 0.4)
+    assert again.likeness == likeness
     assert len(again.references) == 4 and again.is_trained
     np.testing.assert_array_equal(again.neutral_face, puppet.neutral_face)
 
@@ -424,6 +427,16 @@ def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["steadiness", "grain", "body_follows"])
 def test_an_impossible_number_is_refused(trained: Path, tmp_path: Path, name: str, value: object) -> None:
     replace(Puppet.load(trained), **{name: value}).save(tmp_path / "forged.puppet")
+    with pytest.raises(BadPuppet, match="damaged"):
+        Puppet.load(tmp_path / "forged.puppet")
+
+
+@pytest.mark.parametrize(("name", "value"), [("strictness", -1.0), ("strictness", 0.0), ("weights", (1.0, "2"))])
+def test_an_impossible_likeness_is_refused(trained: Path, tmp_path: Path, name: str, value: object) -> None:
+    puppet = Puppet.load(trained)
+    forged = Likeness()
+    object.__setattr__(forged, name, value)
+    replace(puppet, likeness=forged).save(tmp_path / "forged.puppet")
     with pytest.raises(BadPuppet, match="damaged"):
         Puppet.load(tmp_path / "forged.puppet")
 

@@ -105,7 +105,7 @@ def learn_likeness(parts: np.ndarray, shown: np.ndarray, truth: np.ndarray, allo
         falls = -0.5 * _BEGIN_STRICT * strict.exp() * distances.log()
         shares = falls.masked_fill(~may, -torch.inf).softmax(1)
         error = (torch.einsum("tn,tnp->tp", shares, pictures) - wanted).abs().mean()
-        first = first or max(float(error), 1e-3)
+        first = first or max(error.item(), 1.0)
         loss = error / first + _LEAST_GAIN * ((grown**2).mean() + strict**2)
         optimiser.zero_grad()
         loss.backward()
