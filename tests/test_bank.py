@@ -90,10 +90,6 @@ def test_shares_by_hand():
     assert shares == pytest.approx({2: 0.6, 1: 0.2, 5: 0.2})
     assert next(iter(shares)) == 2
     assert shares_by(np.array([3.0, 1])) == pytest.approx({1: 0.75, 0: 0.25})  # too few for an R
-    # Squared: weights 1 - 1/16, 1/4 - 1/16, 1/4 - 1/16; in all 21/16.
-    assert shares_by(np.array([4.0, 2, 1, 4, 9, 2, 4, 5, 4, 4, 4]), 2.0) == pytest.approx(
-        {2: 5 / 7, 1: 1 / 7, 5: 1 / 7}
-    )
     assert sum(shares_by(np.full(9, 2.0)).values()) == 1
     with pytest.raises(ValueError, match="finite"):
         shares_by(np.array([math.inf]))

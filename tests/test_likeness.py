@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from faces import about_camera_axis, portrait_face, rotated
 
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.head import stable_points
 from cxanim.motion.retarget import perform
 from cxanim.pipelines.bank import shares_by
-from cxanim.pipelines.likeness import PARTS, Likeness, appearance, learn_likeness, squared_parts
+from cxanim.pipelines.likeness import PARTS, Likeness, _shares, appearance, learn_likeness, squared_parts
 
 FRAMES, REFERENCES = 24, 12
 
@@ -74,7 +75,7 @@ def error(likeness: Likeness, parts: np.ndarray, shown: np.ndarray, truth: np.nd
     distances = np.sqrt((parts * np.square(likeness.weights)).sum(2))
     errors = []
     for frame, row in enumerate(distances):
-        shares = shares_by(row, likeness.strictness)
+        shares = shares_by(row)
         mixed = sum(share * shown[frame, number].astype(float) for number, share in shares.items())
         errors.append(np.abs(mixed - truth[frame]).mean())
     return float(np.mean(errors))
@@ -98,6 +99,17 @@ def test_what_a_clip_does_not_tell_stays_as_it_was():
     assert learn_likeness(nothing_differs, shown, truth, allowed).weights[2] == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("count", [1, 5, 9, 20])
+def test_it_learns_with_the_shares_that_are_shown(count: int):
+    distances = np.random.default_rng(count).uniform(1, 1.5, (4, count))
+    distances[:, 2:4] = np.inf
+    for row, learnt_with in zip(distances, _shares(torch.from_numpy(distances)).numpy(), strict=True):
+        shown = shares_by(row)
+        np.testing.assert_allclose(learnt_with.sum(), 1)
+        assert all(learnt_with[number] == pytest.approx(share, abs=0.05) for number, share in shown.items())
+        assert all(share < 0.025 for number, share in enumerate(learnt_with) if number not in shown)
+
+
 def test_what_may_not_be_shown_teaches_nothing():
     parts, shown, truth, allowed = clip_in_which(4)
     allowed[:, ::3] = False
@@ -106,9 +118,7 @@ def test_what_may_not_be_shown_teaches_nothing():
     assert learn_likeness(parts, shown, truth, allowed) == learn_likeness(parts, forged, truth, allowed)
 
 
-@pytest.mark.parametrize(
-    "wrong", [dict(weights=(1.0,)), dict(weights=(0.0,) * 7), dict(weights=(1e9,) * 7), dict(strictness=0.0)]
-)
+@pytest.mark.parametrize("wrong", [dict(weights=(1.0,)), dict(weights=(0.0,) * 7), dict(weights=(1e9,) * 7)])
 def test_an_impossible_likeness_is_refused(wrong: dict):
-    with pytest.raises(ValueError, match="likeness: got"):
+    with pytest.raises(ValueError, match="weights: got"):
         Likeness(**wrong)

@@ -412,7 +412,7 @@ def test_resuming_on_other_frames_is_refused(clip: Path, trained: Path, photo: P
 
 
 def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
-    likeness = Likeness((2.0, 0.5, 1.0, 1.0, 3.0, 1.0, 1.5), 6.5)
+    likeness = Likeness((2.0, 0.5, 1.0, 1.0, 3.0, 1.0, 1.5))
     puppet = replace(Puppet.load(trained), steadiness=0.7, grain=0.4, likeness=likeness)
     puppet.save(tmp_path / "again.puppet")
     again = Puppet.load(tmp_path / "again.puppet")
@@ -431,11 +431,11 @@ def test_an_impossible_number_is_refused(trained: Path, tmp_path: Path, name: st
         Puppet.load(tmp_path / "forged.puppet")
 
 
-@pytest.mark.parametrize(("name", "value"), [("strictness", -1.0), ("strictness", 0.0), ("weights", (1.0, "2"))])
-def test_an_impossible_likeness_is_refused(trained: Path, tmp_path: Path, name: str, value: object) -> None:
+@pytest.mark.parametrize("weights", [(1.0, "2"), (0.0,) * 7, (1.0,) * 6, (1e9,) * 7, (True,) * 7])
+def test_an_impossible_likeness_is_refused(trained: Path, tmp_path: Path, weights: tuple) -> None:
     puppet = Puppet.load(trained)
     forged = Likeness()
-    object.__setattr__(forged, name, value)
+    object.__setattr__(forged, "weights", weights)
     replace(puppet, likeness=forged).save(tmp_path / "forged.puppet")
     with pytest.raises(BadPuppet, match="damaged"):
         Puppet.load(tmp_path / "forged.puppet")

@@ -2,8 +2,8 @@
 
 General idea: which kept frame suits a wanted face best depends on the person. One moves the lips only, and light
 hardly changes; another turns, and every turn shows other hair. A clip tells: show its frames from references taken at
-other times, and weigh the parts of an appearance so that what comes out is near to the truth. Seven weights and an
-exponent are too few to learn a clip by heart.
+other times, and weigh the parts of an appearance so that what comes out is near to the truth. Seven weights are
+too few to learn a clip by heart.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ _BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
 
 PARTS = ("mouth", "lids", "brows", "facing", "tilt", "place", "size")
 _PART_OF = np.repeat(np.arange(len(PARTS)), [2 * len(_MOUTH), 2 * len(_EYES), 2 * len(_BROWS), 3, 1, 2, 1])
-MOST_WEIGHT, MOST_STRICTNESS = 100.0, 32.0
-_STEPS, _RATE, _BEGIN_STRICT = 150, 0.05, 4.0
-_LEAST_GAIN = 0.01  # of the error that is bought by a weight which is e times what it was: less is chance
+MOST_WEIGHT = 100.0
+BLENDED = 8  # references that are shown at once
+_STEPS, _RATE = 150, 0.05
+_LEAST_GAIN = 0.01  # of the error that must be gained by a weight e times what it was, squared: less is chance
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,13 @@ class Likeness:
 
     Attributes:
         weights: by how much the distance of each of `PARTS` counts, beside what it counts in `appearance`.
-        strictness: how quickly a reference's share falls with its distance: as one over its power.
     """
 
     weights: tuple[float, ...] = (1.0,) * len(PARTS)
-    strictness: float = 1.0
 
     def __post_init__(self) -> None:
-        possible = all(0 < weight <= MOST_WEIGHT for weight in self.weights) and 0 < self.strictness <= MOST_STRICTNESS
-        if len(self.weights) != len(PARTS) or not possible:
-            raise ValueError(
-                f"likeness: got weights {self.weights} and strictness {self.strictness}, expected {len(PARTS)} weights "
-                f"up to {MOST_WEIGHT:g} and a strictness up to {MOST_STRICTNESS:g}"
-            )
+        if len(self.weights) != len(PARTS) or not all(0 < weight <= MOST_WEIGHT for weight in self.weights):
+            raise ValueError(f"weights: got {self.weights}, expected {len(PARTS)} above 0 and up to {MOST_WEIGHT:g}")
 
     def distances(self, vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
         """How unlike the appearances (N, D) are to one (D,)."""
@@ -97,18 +92,22 @@ def learn_likeness(parts: np.ndarray, shown: np.ndarray, truth: np.ndarray, allo
     squared, may = torch.from_numpy(parts).float(), torch.from_numpy(allowed)
     pictures, wanted = torch.from_numpy(shown).float(), torch.from_numpy(truth).float()
     grown = torch.zeros(len(PARTS), requires_grad=True)  # logarithms of the squared weights
-    strict = torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.Adam([grown, strict], lr=_RATE)
+    optimiser = torch.optim.Adam([grown], lr=_RATE)
     first = None
     for _ in range(_STEPS):
-        distances = (squared * grown.exp()).sum(2) + 1e-6
-        falls = -0.5 * _BEGIN_STRICT * strict.exp() * distances.log()
-        shares = falls.masked_fill(~may, -torch.inf).softmax(1)
-        error = (torch.einsum("tn,tnp->tp", shares, pictures) - wanted).abs().mean()
+        distances = ((squared * grown.exp()).sum(2) + 1e-6).sqrt().masked_fill(~may, torch.inf)
+        error = (torch.einsum("tn,tnp->tp", _shares(distances), pictures) - wanted).abs().mean()
         first = first or max(error.item(), 1.0)
-        loss = error / first + _LEAST_GAIN * ((grown**2).mean() + strict**2)
+        loss = error / first + _LEAST_GAIN * (grown**2).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    weights = (0.5 * grown.detach()).exp().clamp(1 / MOST_WEIGHT, MOST_WEIGHT)
-    return Likeness(tuple(weights.tolist()), min(MOST_STRICTNESS, _BEGIN_STRICT * float(strict.detach().exp())))
+    return Likeness(tuple((0.5 * grown.detach()).exp().clamp(1 / MOST_WEIGHT, MOST_WEIGHT).tolist()))
+
+
+def _shares(distances: torch.Tensor) -> torch.Tensor:
+    """What `shares_by` gives for each row of distances (T, N), but for the least shares, which it leaves out."""
+    falls = 1 / distances
+    if distances.shape[1] > BLENDED:
+        falls = (falls - falls.topk(BLENDED + 1, dim=1).values[:, -1:]).clamp(min=0)
+    return falls / falls.sum(1, keepdim=True).clamp(min=1e-12)

@@ -21,7 +21,7 @@ from cxanim.motion.landmarks import FACE_POINTS
 from cxanim.motion.mesh import BODY_FOLLOWS
 from cxanim.output import ensure_writable
 from cxanim.pipelines.grain import MOST_LEVELS
-from cxanim.pipelines.likeness import MOST_STRICTNESS, MOST_WEIGHT, Likeness
+from cxanim.pipelines.likeness import MOST_WEIGHT, Likeness
 from cxanim.pipelines.steady import MOST_STRENGTH
 
 KIND, FORMAT = "puppet", 5
@@ -131,7 +131,7 @@ class Puppet:
             "neutral": self.neutral,
             "held_edges": list(self.held_edges),
             "body_follows": self.body_follows,
-            "likeness": {"weights": list(self.likeness.weights), "strictness": self.likeness.strictness},
+            "likeness": list(self.likeness.weights),
             "network": self.network_shape if self.network is not None else None,
             "steadiness": self.steadiness,
             "grain": self.grain,
@@ -201,7 +201,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         plate=None if plate is None else _picture(plate, size),
         held_edges=edges,
         body_follows=_number(header["body_follows"], 1.0),
-        likeness=_likeness(header["likeness"]),
+        likeness=Likeness(tuple(_number(weight, MOST_WEIGHT) for weight in header["likeness"])),
         network=network,
         network_shape=header["network"] or "live",
         steadiness=_number(header["steadiness"], MOST_STRENGTH),
@@ -214,11 +214,6 @@ def _number(value: Any, most: float) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError("impossible header")
     return float(value)
-
-
-def _likeness(value: Any) -> Likeness:
-    weights = tuple(_number(weight, MOST_WEIGHT) for weight in value["weights"])
-    return Likeness(weights, _number(value["strictness"], MOST_STRICTNESS))
 
 
 def _check_about(about: Any) -> None:
