@@ -30,7 +30,7 @@ from cxanim.output import atomic_output, one_writer
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.drive import DriveSettings
 from cxanim.pipelines.fit import FitSettings
-from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet import FORMAT, Puppet
 from cxanim.pipelines.trainer import Trainer
 from cxanim.ui.animate_tab import run_animation
 from cxanim.ui.feedback import in_words
@@ -303,7 +303,7 @@ def test_bad_puppets_and_motions_are_refused_alike(
     data = whole.read_bytes()
     for bad, words in {
         b"": "is empty", data[: len(data) // 2]: "", pickle.dumps({"weights": 1}): "",
-        data.replace(b'format\\": 4', b'format\\": 9'): "9",
+        data.replace(b'format\\": %d' % FORMAT, b'format\\": 9'): "9",
     }.items():  # fmt: skip
         (tmp_path / "bad.puppet").write_bytes(bad)
         command = by_command(capfd, out, "drive", tmp_path / "bad.puppet", "nod", "-o", out / "x.mp4")

@@ -27,14 +27,14 @@ from cxanim.pipelines.clip import _Follower, observe_clip
 from cxanim.pipelines.drive import DriveSettings, prepare_drive
 from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
 from cxanim.pipelines.fit import FitSettings, make_training_set
-from cxanim.pipelines.likeness import Likeness
+from cxanim.pipelines.likeness import PARTS, Likeness
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import Reference
 from cxanim.pipelines.render import Renderer, as_condition, refine
 from cxanim.pipelines.trainer import Trainer
-from cxanim.pipelines.training_set import _body_follows, _plate, _set_before, _takes, _too_near
+from cxanim.pipelines.training_set import _body_follows, _likeness, _plate, _set_before, _takes, _too_near
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoWriter, open_video, open_video_writer
@@ -315,6 +315,30 @@ def test_a_clip_tells_whether_the_body_goes_along_with_the_head(photo: Path, mad
     clip = replace(puppet, references=tuple(Reference(truth[k], faces[k]) for k in some), body_follows=0.5)
     apart_s = 10.0 * np.abs(np.arange(len(faces))[:, None] - np.array(some))
     assert _body_follows(clip, truth, faces, apart_s, Watch()) == made_with
+
+
+def test_a_clip_tells_what_counts_when_references_are_chosen(photo: Path) -> None:
+    """Light that turns with the head: a reference must face the same way, wherever in the picture it stands."""
+    puppet = photo_puppet(observe_photo(photo), 128, photo.name)
+    neutral, random = puppet.references[0], np.random.default_rng(1)
+    bare = replace(puppet, references=(Reference(neutral.picture, neutral.face),), plate=None)
+    basis, warp = ExpressionBasis(neutral.face), Renderer(bare).warp(0)
+    poses = [
+        Expression(yaw_deg=float(yaw), right=float(right))
+        for yaw, right in zip(random.uniform(-12, 12, 24), random.uniform(-0.1, 0.1, 24), strict=True)
+    ]
+    faces = [perform(basis.performance(pose), neutral.face) for pose in poses]
+    truth = np.stack(
+        [
+            np.clip(warp.show(face) * (0.8 + pose.yaw_deg / 40), 0, 255).astype(np.uint8)
+            for face, pose in zip(faces, poses, strict=True)
+        ]
+    )
+    clip = replace(bare, references=tuple(Reference(truth[k], faces[k]) for k in range(0, 24, 2)))
+    apart_s = 10.0 * np.abs(np.arange(24)[:, None] - np.arange(0, 24, 2))
+    weights = dict(zip(PARTS, _likeness(clip, truth, faces, apart_s, Watch()).weights, strict=True))
+    assert weights["facing"] > 1.2 * weights["place"]
+    assert _likeness(clip, truth[:15], faces[:15], apart_s[:15], Watch()) == Likeness()  # too few to tell
 
 
 def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> None:
