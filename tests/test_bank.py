@@ -8,8 +8,8 @@ from faces import about_camera_axis, portrait_face, rotated
 
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
-from cxanim.pipelines.bank import Retrieval, calm_frames, farthest_points, rarity, shares_by
-from cxanim.pipelines.likeness import appearance
+from cxanim.pipelines.bank import Retrieval, calm_frames, farthest_points, rarity
+from cxanim.pipelines.likeness import appearance, shares_by
 
 
 def acted(**sliders: float) -> np.ndarray:

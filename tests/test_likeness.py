@@ -8,8 +8,7 @@ from faces import about_camera_axis, portrait_face, rotated
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.head import stable_points
 from cxanim.motion.retarget import perform
-from cxanim.pipelines.bank import shares_by
-from cxanim.pipelines.likeness import PARTS, Likeness, _shares, appearance, learn_likeness, squared_parts
+from cxanim.pipelines.likeness import PARTS, Likeness, _shares, appearance, learn_likeness, shares_by, squared_parts
 
 FRAMES, REFERENCES = 24, 12
 

@@ -27,6 +27,7 @@ from cxanim.pipelines.clip import _Follower, observe_clip
 from cxanim.pipelines.drive import DriveSettings, prepare_drive
 from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
 from cxanim.pipelines.fit import FitSettings, make_training_set
+from cxanim.pipelines.habits import body_follows, likeness, too_near
 from cxanim.pipelines.likeness import PARTS, Likeness
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
@@ -34,7 +35,7 @@ from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import Reference
 from cxanim.pipelines.render import Renderer, as_condition, refine
 from cxanim.pipelines.trainer import Trainer
-from cxanim.pipelines.training_set import _body_follows, _likeness, _plate, _set_before, _takes, _too_near
+from cxanim.pipelines.training_set import _plate, _set_before, _takes
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoWriter, open_video, open_video_writer
@@ -293,12 +294,12 @@ def test_more_clips_than_frames_that_fit_leave_one_frame_of_each(clip: Path, mon
 
 def test_no_frame_is_shown_from_itself_however_short_the_clip() -> None:
     ten_s = np.abs(np.arange(0, 10, 0.5) - 5.0)
-    assert _too_near(ten_s, 3).tolist() == (ten_s < 1.5).tolist()
+    assert too_near(ten_s, 3).tolist() == (ten_s < 1.5).tolist()
     second = np.abs(np.arange(0, 1, 0.1) - 0.5)
-    assert _too_near(second, 3)[second == 0].all() and (~_too_near(second, 3)).sum() >= 3
+    assert too_near(second, 3)[second == 0].all() and (~too_near(second, 3)).sum() >= 3
     two = np.array([0.0, 0.2])
-    assert _too_near(two, 2).tolist() == [True, False]
-    assert _too_near(np.array([0.0]), 1).tolist() == [False]
+    assert too_near(two, 2).tolist() == [True, False]
+    assert too_near(np.array([0.0]), 1).tolist() == [False]
 
 
 @pytest.mark.parametrize("made_with", [0.05, 1.0])
@@ -314,7 +315,7 @@ def test_a_clip_tells_whether_the_body_goes_along_with_the_head(photo: Path, mad
     some = range(0, len(faces), 2)
     clip = replace(puppet, references=tuple(Reference(truth[k], faces[k]) for k in some), body_follows=0.5)
     apart_s = 10.0 * np.abs(np.arange(len(faces))[:, None] - np.array(some))
-    assert _body_follows(clip, truth, faces, apart_s, Watch()) == made_with
+    assert body_follows(clip, truth, faces, apart_s, Watch()) == made_with
 
 
 def test_a_clip_tells_what_counts_when_references_are_chosen(photo: Path) -> None:
@@ -336,9 +337,9 @@ def test_a_clip_tells_what_counts_when_references_are_chosen(photo: Path) -> Non
     )
     clip = replace(bare, references=tuple(Reference(truth[k], faces[k]) for k in range(0, 24, 2)))
     apart_s = 10.0 * np.abs(np.arange(24)[:, None] - np.arange(0, 24, 2))
-    weights = dict(zip(PARTS, _likeness(clip, truth, faces, apart_s, Watch()).weights, strict=True))
+    weights = dict(zip(PARTS, likeness(clip, truth, faces, apart_s, Watch()).weights, strict=True))
     assert weights["facing"] > 1.2 * weights["place"]
-    assert _likeness(clip, truth[:15], faces[:15], apart_s[:15], Watch()) == Likeness()  # too few to tell
+    assert likeness(clip, truth[:15], faces[:15], apart_s[:15], Watch()) == Likeness()  # too few to tell
 
 
 def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> None:

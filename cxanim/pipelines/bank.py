@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cxanim.pipelines.likeness import BLENDED, Likeness, appearance
+from cxanim.pipelines.likeness import Likeness, appearance, shares_by
 
 
 def calm_frames(faces: Sequence[np.ndarray], share: float = 0.75) -> np.ndarray:
@@ -50,9 +50,6 @@ def farthest_points(vectors: np.ndarray, count: int, first: int = 0) -> list[int
     return chosen
 
 
-_LEAST_SHARE = 0.02
-
-
 class Retrieval:
     """Chooses the references to show for a face.
 
@@ -76,27 +73,3 @@ class Retrieval:
         if left_out is not None:
             distances[left_out] = math.inf
         return shares_by(distances)
-
-
-def shares_by(distances: np.ndarray) -> dict[int, float]:
-    """Shares of the nearest eight by their distances (N,), the nearest first, summing to 1.
-
-    A share falls as one over the distance and is 0 at that of the ninth, so that none jumps when another reference
-    comes in; one that is met exactly is shown alone. What may not be chosen has an infinite distance.
-
-    Source: R. Franke, G. Nielson, "Smooth interpolation of large sets of scattered data", IJNME 15 (1980), with
-    exponent 1: w = 1/d - 1/R.
-    """
-    order = [int(number) for number in np.argsort(distances)[: BLENDED + 1] if np.isfinite(distances[number])]
-    if not order:
-        raise ValueError("distances: got none that is finite, expected at least one")
-    if len(order) == 1 or distances[order[0]] == 0:
-        return {order[0]: 1.0}
-    near = distances[order]
-    weights = 1 / near - (1 / near[-1] if len(order) > BLENDED else 0)
-    weights /= max(weights.sum(), 1e-12)
-    kept = {number: share for number, share in zip(order, weights.tolist(), strict=True) if share > _LEAST_SHARE}
-    if not kept:  # all are equally far
-        return {order[0]: 1.0}
-    total = sum(kept.values())
-    return {number: share / total for number, share in kept.items()}

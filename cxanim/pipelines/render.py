@@ -31,6 +31,9 @@ class Renderer:
         puppet: what to show.
         device: where its network runs.
         moving_background: let the background follow the head instead of standing still.
+
+    Attributes:
+        retrieval: chooses which references are shown for a face.
     """
 
     def __init__(self, puppet: Puppet, device: torch.device | None = None, *, moving_background: bool = False):
@@ -38,7 +41,7 @@ class Renderer:
         self._moving_background = moving_background
         self._warps: dict[int, Warp] = {}
         faces = [reference.face for reference in puppet.references]
-        self._retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness)
+        self.retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness)
         self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._repeats = 0
@@ -74,7 +77,7 @@ class Renderer:
 
     def _blended(self, face: np.ndarray, show: Callable[[Warp, np.ndarray], np.ndarray]) -> np.ndarray:
         """The nearest references, aligned and blended."""
-        shares = self._retrieval.shares(face)
+        shares = self.retrieval.shares(face)
         return blend([show(self.warp(number), face) for number in shares], list(shares.values()))
 
     def warp(self, number: int) -> Warp:

@@ -17,27 +17,23 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
-from cxanim.motion.pose import Pose, face_box
+from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral, perform
 from cxanim.motion.warp import background_plate, composite, face_stencil
-from cxanim.pipelines.bank import Retrieval, calm_frames, farthest_points, rarity
+from cxanim.pipelines.bank import calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, film, observe_clip
-from cxanim.pipelines.likeness import Likeness, appearance, learn_likeness, squared_parts
-from cxanim.pipelines.metrics import cut_box, drift_px, l1
+from cxanim.pipelines.habits import body_follows, likeness, too_near
+from cxanim.pipelines.likeness import appearance
+from cxanim.pipelines.metrics import drift_px
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
 from cxanim.pipelines.render import Renderer, blend
 from cxanim.pipelines.watch import Watch
 
 _MEMORY_BYTES = 1 << 30
 _WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
-_APART_S = 1.5  # from its references a frame lies so far in time: what a puppet will be shown has none so near
 _STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
-_ROUND_FACE = 0.3  # by so much of its sides is the box of a face grown, so that collar and hair lie in it
 _PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
 _TAKES, _SHORTEST_TAKE = 4, 8
-_BODY_FOLLOWS, _JUDGED_FRAMES = (0.05, 0.2, 0.5, 0.8, 1.0), 16  # what is tried, on so many frames
-_COMPARED_FRAMES, _LEAST_COMPARED = 64, 16  # that tell which references are alike; with fewer nothing is learnt
-_JUDGED_PX, _COMPARED_PX = 128, 48  # sides of the pictures that are judged, and of the face in them
 
 
 @dataclass(frozen=True)
@@ -139,8 +135,8 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
     puppet = replace(puppet, held_edges=held_edges[0], about=about)
     times = np.array(times_s)
     apart_s = np.abs(times[:, None] - times[chosen])
-    puppet = replace(puppet, body_follows=_body_follows(puppet, truth, faces, apart_s, watch))
-    puppet = replace(puppet, likeness=_likeness(puppet, truth, faces, apart_s, watch))
+    puppet = replace(puppet, body_follows=body_follows(puppet, truth, faces, apart_s, watch))
+    puppet = replace(puppet, likeness=likeness(puppet, truth, faces, apart_s, watch))
     warped = _warped(puppet, faces, apart_s, watch)
     return _training_set(puppet, truth, warped, faces, takes, notes)
 
@@ -288,65 +284,20 @@ def _filled(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return np.where(hole[..., None], patch, picture)
 
 
-def _body_follows(
-    puppet: Puppet, truth: np.ndarray, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch
-) -> float:
-    """How much the target's body goes along with the head: what brings the warp nearest to the truth round the face.
-
-    A collar stands while a head turns; long hair goes along, and where the camera moves, so does all.
-    """
-    little, retrieval = _shrunk(puppet), _retrieval(puppet)
-    wrong_by = []
-    for follows in watch.each(_BODY_FOLLOWS, "Watching the body", len(_BODY_FOLLOWS), "guesses"):
-        renderer = Renderer(replace(little, body_follows=follows))
-        errors = []
-        for index in _spread(len(faces), _JUDGED_FRAMES):
-            face, box = faces[index], np.array(face_box(faces[index], grow=_ROUND_FACE))
-            shares = retrieval.shares(face, _too_near(apart_s[index], 1))
-            shown = blend([renderer.warp(number).show(face) for number in shares], list(shares.values()))
-            errors.append(l1(cut_box(shown, box), cut_box(_shrunk_picture(truth[index]), box)))
-        wrong_by.append(np.mean(errors))
-    return _BODY_FOLLOWS[int(np.argmin(wrong_by))]
-
-
-def _likeness(
-    puppet: Puppet, truth: np.ndarray, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch
-) -> Likeness:
-    """What counts when references of this target are chosen: what brings the warp nearest to the truth."""
-    some = _spread(len(faces), _COMPARED_FRAMES)
-    if len(some) < _LEAST_COMPARED or len(puppet.references) < 2:
-        return puppet.likeness
-
-    def seen(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
-        part = cut_box(picture, np.array(face_box(face, grow=_ROUND_FACE)))
-        return cv2.resize(part, (_COMPARED_PX, _COMPARED_PX), interpolation=cv2.INTER_AREA).ravel()
-
-    renderer = Renderer(_shrunk(puppet))
-    looks = np.stack([appearance(reference.face, puppet.neutral_face) for reference in puppet.references])
-    allowed = ~np.stack([_too_near(apart_s[index], 1) for index in some])
-    shown = np.zeros((*allowed.shape, 3 * _COMPARED_PX**2), np.uint8)
-    for place, index in enumerate(watch.each(some, "Comparing references", len(some))):
-        for number in np.flatnonzero(allowed[place]):
-            shown[place, number] = seen(renderer.warp(int(number)).show(faces[index]), faces[index])
-    parts = np.stack([squared_parts(looks, appearance(faces[index], puppet.neutral_face)) for index in some])
-    wanted = np.stack([seen(_shrunk_picture(truth[index]), faces[index]) for index in some])
-    return learn_likeness(parts, shown, wanted, allowed)
-
-
 def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch) -> np.ndarray:
     """What the warp shows for every frame, from the nearest references that are not the frame itself.
 
     Args:
         apart_s: (T, N) how far each reference lies from each frame in time.
     """
-    renderer, retrieval = Renderer(puppet), _retrieval(puppet)
+    renderer = Renderer(puppet)
     count = min(_WARPS, len(puppet.references))
     warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 4), np.uint8)
     for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
-        left_out = _too_near(apart_s[index], count)
+        left_out = too_near(apart_s[index], count)
         shown: dict[int, np.ndarray] = {}
         for place in range(count):
-            shares = retrieval.shares(face, left_out)
+            shares = renderer.retrieval.shares(face, left_out)
             for number in shares:
                 if number not in shown:
                     shown[number] = renderer.warp(number).show_with_reach(face)
@@ -354,47 +305,6 @@ def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, wa
             if (~left_out).sum() > 1:
                 left_out[next(iter(shares))] = True
     return warped
-
-
-def _retrieval(puppet: Puppet) -> Retrieval:
-    return Retrieval([reference.face for reference in puppet.references], puppet.neutral_face, puppet.likeness)
-
-
-def _spread(count: int, some: int) -> list[int]:
-    """Some numbers below `count`, evenly spread."""
-    return sorted({int(number) for number in np.linspace(0, count - 1, some)})
-
-
-def _shrunk(puppet: Puppet) -> Puppet:
-    """The same puppet with little pictures, which are judged as well and warped in a quarter of the time."""
-    references = tuple(
-        replace(
-            reference,
-            picture=_shrunk_picture(reference.picture),
-            matte=None if reference.matte is None else _shrunk_picture(reference.matte),
-        )
-        for reference in puppet.references
-    )
-    plate = None if puppet.plate is None else _shrunk_picture(puppet.plate)
-    return replace(puppet, size_px=min(puppet.size_px, _JUDGED_PX), references=references, plate=plate)
-
-
-def _shrunk_picture(picture: np.ndarray) -> np.ndarray:
-    side = min(len(picture), _JUDGED_PX)
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
-
-
-def _too_near(apart_s: np.ndarray, count: int) -> np.ndarray:
-    """Which references lie too near in time to a frame to be shown for it, by how far apart they are.
-
-    At least `count` are left where there are so many. A clip may be too short to keep the distance that is asked for:
-    then half of the references are too near, or else the frame itself, unless there is nothing but it.
-    """
-    for least_s in (_APART_S, float(np.median(apart_s))):
-        if (apart_s >= least_s).sum() >= count:
-            return apart_s < least_s
-    itself = apart_s == 0
-    return itself if not itself.all() else np.zeros_like(itself)
 
 
 def _sampled(random: np.random.Generator) -> Expression:
