@@ -8,6 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from cxanim.losses import ContextualLoss, contextual_loss, sample_positions, stack_layers
+from cxanim.losses.contextual import _pays_in_chunks
 
 FORMS = pytest.mark.parametrize("block", [None, 1, 4, 100], ids=lambda block: f"block={block}")
 
@@ -174,6 +175,12 @@ def test_half_precision_features_cost_what_they_cost_in_float32(dtype, block):
     torch.testing.assert_close(contextual_loss(x, y, block=block), expected)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         torch.testing.assert_close(contextual_loss(x.float(), y.float(), block=block), expected)
+
+
+def test_a_gpu_takes_the_plain_form_until_its_matrices_fill_the_memory():
+    few, many = (torch.empty(8, points, 4, device="meta") for points in (2048, 4096))  # no CPU: any other device
+    assert not _pays_in_chunks(few, few) and _pays_in_chunks(many, many)
+    assert _pays_in_chunks(*(torch.empty(1, 256, 4) for _ in "xy"))
 
 
 def test_float64_features_stay_float64():

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from cxanim.losses.contextual_chunked import EPSILON, chunked_similarity
 from cxanim.losses.reduction import reduced
 
-CHUNKED_FROM_PAIRS = 256 * 256  # with fewer pairs of positions the plain form is as quick
+# Pairs of positions from which the chunked form is used: with fewer a CPU is as quick with the plain one. A GPU is
+# quicker with the plain one at any size, until its matrices fill the memory.
+CHUNKED_FROM_PAIRS, CHUNKED_FROM_PAIRS_GPU = 256 * 256, 2**27
 
 
 def contextual_loss(
@@ -48,7 +50,7 @@ def contextual_loss(
     if not bandwidth > 0:
         raise ValueError(f"bandwidth: got {bandwidth}, expected a number above 0")
     if block == "auto":
-        block = _cache_sized_block(x, y) if x.shape[1] * y.shape[1] >= CHUNKED_FROM_PAIRS else None
+        block = _cache_sized_block(x, y) if _pays_in_chunks(x, y) else None
     elif block is not None and not (isinstance(block, int) and block > 0):
         raise ValueError(f"block: got {block!r}, expected 'auto', None or a number of rows above 0")
     with torch.autocast(x.device.type, enabled=False):
@@ -106,6 +108,11 @@ def _similarity(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
     relative = distance / (distance.min(dim=2, keepdim=True).values + EPSILON)
     share = torch.softmax(-relative / bandwidth, dim=2)
     return share.max(dim=1).values.mean(dim=1)
+
+
+def _pays_in_chunks(x: Tensor, y: Tensor) -> bool:
+    pairs = x.shape[1] * y.shape[1]
+    return pairs >= CHUNKED_FROM_PAIRS if x.device.type == "cpu" else len(x) * pairs >= CHUNKED_FROM_PAIRS_GPU
 
 
 def _cache_sized_block(x: Tensor, y: Tensor) -> int:

@@ -66,9 +66,9 @@ class Renderer:
         """The next frame, not averaged over time."""
         if self._network is None:
             return self._blended(face, Warp.show)
-        condition = as_condition(self.warped(face)[None], draw_layout(Pose(face=face), self.puppet.size_px)[None])
+        layout = draw_layout(Pose(face=face), self.puppet.size_px)
+        condition = as_condition(self.warped(face)[None], layout[None], self.device)
         with torch.inference_mode():
-            condition = condition.to(self.device).contiguous(memory_format=torch.channels_last)
             return as_pictures(refine(self._network(condition), condition))[0]
 
     def warped(self, face: np.ndarray) -> np.ndarray:
@@ -102,15 +102,15 @@ def blend(pictures: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray
     return np.round(mixed).clip(0, 255).astype(np.uint8)
 
 
-def as_condition(warped: np.ndarray, layout: np.ndarray) -> torch.Tensor:
-    """What the network sees, (B, 7, S, S) in [0, 1].
+def as_condition(warped: np.ndarray, layout: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
+    """What the network sees, (B, 7, S, S) in [0, 1], channels last.
 
     Args:
         warped: (B, S, S, 4) uint8 what the warp shows, and where it may be refined.
         layout: (B, S, S, 3) uint8 layout maps.
+        device: where it is wanted; bytes travel there, not floats. The CPU if None.
     """
-    both = np.concatenate([warped, layout], axis=3)
-    return torch.from_numpy(both).permute(0, 3, 1, 2).float().div_(255)
+    return as_tensor(np.concatenate([warped, layout], axis=3), device or torch.device("cpu"))
 
 
 def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
@@ -136,6 +136,11 @@ def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None 
     grid = (window.cut(place) + 2 * nudge).permute(0, 2, 3, 1)
     warped = F.grid_sample(condition[:, :3], grid, padding_mode="border", align_corners=False)
     return warped + change
+
+
+def as_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(B, S, S, C) uint8 as (B, C, S, S) in [0, 1], channels last, on a device."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float().div_(255)
 
 
 def as_pictures(pictures: torch.Tensor) -> np.ndarray:

@@ -25,7 +25,7 @@ from cxanim.models.crn import Window
 from cxanim.motion.pose import face_box
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
 from cxanim.pipelines.puppet import make_network
-from cxanim.pipelines.render import as_condition, as_pictures, refine
+from cxanim.pipelines.render import as_condition, as_pictures, as_tensor, refine
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.training_state import TrainingState
 from cxanim.settings import setting
@@ -61,7 +61,10 @@ class Trainer:
         network = make_network(size, settings.network).to(device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = [weights.detach().clone() for weights in self.network.parameters()]
-        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.rate, betas=(0.9, 0.99))
+        # Fused, as on a GPU it is the calls that cost.
+        self._optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=settings.rate, betas=(0.9, 0.99), fused=device.type == "cuda"
+        )
         self.step_number = 0
         self.curve: list[dict[str, float]] = []
         self._is_photo = data.puppet.is_photo
@@ -69,20 +72,20 @@ class Trainer:
         self._objective = make_objective(settings, self._is_photo, eyes.name, self._draw)
         self._boxes = np.array([face_box(face, grow=0.3) for face in data.faces])
         self._window_px = _window_px(self._boxes, size)
-        # Where it pays: convolutions in bfloat16; weights, the warp, the losses and their sums stay in float32.
-        self.half_precision = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        self._photo = _as_tensor(data.puppet.references[data.puppet.neutral].picture[None], device)
+        # Convolutions in bfloat16 where that pays: to slim networks each cast is one more call, and it is calls that cost.
+        # Weights, the warp, the losses and their sums stay in float32.
+        can = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        self.half_precision = can and settings.network == "paper"
+        self._photo = as_tensor(data.puppet.references[data.puppet.neutral].picture[None], device)
 
     def step(self) -> dict[str, float]:
         """Learn from one batch; return the value of each term of the loss."""
         random = np.random.default_rng((self._seed, self.step_number))
         self._draw.manual_seed(int(random.integers(2**31)))
-        chosen = random.choice(len(self.data), size=self.settings.batch, p=self.data.chances)
-        reference = random.integers(self.data.warped.shape[1], size=self.settings.batch)
-        condition = as_condition(self.data.warped[chosen, reference], self.data.layout[chosen])
-        condition = condition.to(self.device, memory_format=torch.channels_last)
+        chosen, warp = self._drawn(random)
+        condition = as_condition(self.data.warped[chosen, warp], self.data.layout[chosen], self.device)
         window = self._window(self._boxes[chosen].mean(0), random)
-        truth = window.cut(_as_tensor(self.data.truth[chosen], self.device))
+        truth = window.cut(as_tensor(self.data.truth[chosen], self.device))
         self.network.train()
         with self._convolving():
             said = self.network(condition, window)
@@ -119,7 +122,7 @@ class Trainer:
     def preview(self, count: int = 3) -> np.ndarray:
         """Frames of the training, three in a row: the truth, what the warp shows, what the puppet shows."""
         chosen = np.linspace(0, len(self.data) - 1, count + 2).astype(int)[1:-1]
-        condition = as_condition(self.data.warped[chosen, 0], self.data.layout[chosen]).to(self.device)
+        condition = as_condition(self.data.warped[chosen, 0], self.data.layout[chosen], self.device)
         with torch.inference_mode():
             shown = as_pictures(refine(self.averaged_network()(condition), condition))
         tiles = [
@@ -165,6 +168,11 @@ class Trainer:
         self._optimiser.load_state_dict(about)
         self.step_number, self.curve = state.step, list(state.curve)
 
+    def _drawn(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The frames of a step, and which of the warps of each is seen."""
+        chosen = random.choice(len(self.data), size=self.settings.batch, p=self.data.chances)
+        return chosen, random.integers(self.data.warped.shape[1], size=self.settings.batch)
+
     def _convolving(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision)
 
@@ -196,8 +204,3 @@ def _window_px(boxes: np.ndarray, size_px: int) -> int:
     """A window that holds most of a face, a multiple of 16: the features of a larger one cost more than they teach."""
     face = np.median(np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])) * size_px
     return int(min(size_px, max(32, 16 * round(0.75 * face / 16))))
-
-
-def _as_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
-    """(B, S, S, 3) uint8 as (B, 3, S, S) in [0, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device).float().div_(255)
