@@ -72,7 +72,7 @@ class Trainer:
         self._objective = make_objective(settings, self._is_photo, eyes.name, self._draw)
         self._boxes = np.array([face_box(face, grow=0.3) for face in data.faces])
         self._window_px = _window_px(self._boxes, size)
-        # Convolutions in bfloat16 where that pays: to slim networks each cast is one more call, and it is calls that cost.
+        # Convolutions in bfloat16 where that pays: a slim network's cost is its calls, and each cast is one more.
         # Weights, the warp, the losses and their sums stay in float32.
         can = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self.half_precision = can and settings.network == "paper"
