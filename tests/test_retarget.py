@@ -208,3 +208,43 @@ def test_regions_are_shares_and_the_irises_belong_to_the_gaze_alone():
 def test_gains_out_of_range_are_refused():
     with pytest.raises(ValueError, match="mouth: got 3"):
         Gains(mouth=3)
+
+
+def test_absolute_motion_brings_the_target_into_the_drivers_state():
+    """Two people who stand differently: the target ends as the driver is, not as the driver has changed."""
+    neutral = rotated(acted(driver(), jaw=0.2, gaze_right=0.4), about_camera_axis("y", -8))
+    target = acted(somebody_else(), gaze_right=-0.4)
+    face = rotated(acted(neutral, jaw=0.4, blink_left=0.3), about_camera_axis("z", 9))
+    relative, absolute = (Retargeting(neutral, target, absolute=way).face(face) for way in (False, True))
+    np.testing.assert_allclose(head_angles(absolute), head_angles(face), atol=1)
+    assert np.abs(np.subtract(head_angles(relative), head_angles(face))).max() > 5
+    assert mouth_gap(absolute) == pytest.approx(mouth_gap(face), rel=0.1)
+
+    def gaze(points: np.ndarray) -> float:
+        right, corners = points[lm.RIGHT_IRIS[0]], points[[33, 133]]
+        return float((right - corners.mean(0)) @ (corners[1] - corners[0]) / ((corners[1] - corners[0]) ** 2).sum())
+
+    assert abs(gaze(absolute) - gaze(face)) < 0.3 * abs(gaze(relative) - gaze(face))
+
+
+def test_absolute_lids_stand_as_far_open_as_the_drivers():
+    neutral, target = acted(driver(), blink_left=0.2, blink_right=0.2), driver()
+    there = Retargeting(neutral, target, absolute=True).face(neutral)
+    np.testing.assert_allclose(eye_openness(there), eye_openness(neutral), rtol=0.05)
+    shut = acted(neutral, blink_left=1.0, blink_right=1.0)
+    both = [Retargeting(neutral, target, absolute=way).face(shut) for way in (False, True)]
+    np.testing.assert_allclose(eye_openness(both[1]), eye_openness(both[0]), atol=0.02)
+
+
+def test_absolute_motion_of_the_target_itself_is_relative_motion():
+    neutral = driver()
+    face = perform(ExpressionBasis(neutral).performance(BUSY), neutral)
+    relative, absolute = (Retargeting(neutral, neutral, absolute=way).face(face) for way in (False, True))
+    np.testing.assert_allclose(absolute, relative, atol=1e-5)
+
+
+def test_no_gain_at_all_freezes_the_target_in_absolute_motion_too():
+    neutral, target = driver(), somebody_else()
+    face = perform(ExpressionBasis(neutral).performance(BUSY), neutral)
+    frozen = Retargeting(neutral, target, Gains(**STILL_GAINS), absolute=True).face(face)
+    np.testing.assert_allclose(frozen, target, atol=1e-4)

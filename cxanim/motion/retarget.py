@@ -3,15 +3,17 @@
 General idea: a driver's frame is compared with the driver's own *neutral* face. The stable points give the head's
 motion (rotation, shift, scale); what is left, in the head's own axes, is the expression; eyes and mouth are also read
 as ratios. A `Performance` holds these, free of the driver's shape. Applied to the target's neutral face it moves
-that face in its own proportions. The neutral is chosen, never blindly the first frame.
+that face in its own proportions. The neutral is chosen, never blindly the first frame. What is absolute rather than
+relative is measured from the target's neutral: `Retargeting` says what.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cxanim.motion import landmarks as lm
 from cxanim.motion.head import fit_similarity, head_axes, head_centre, scaled_rotation, stable_points
 from cxanim.motion.pose import eye_distance
 from cxanim.motion.ratios import eye_closure, eye_openness, mouth_gap, upright_mouth_gap, with_lids, with_mouth_gap
@@ -65,19 +67,50 @@ class Retargeting:
         driver_neutral: (478, 3) the driver's relaxed face.
         target_neutral: (478, 3) the target's own face, in the target's crop.
         gains: how much of each part arrives.
+        absolute: whether the driver's state is taken instead of its change.
 
     Convention:
         relative: a driver as in `driver_neutral` leaves the target exactly as in `target_neutral`.
+        absolute: the target's head is turned towards the camera as the driver's is, its lids stand as far open for
+        the width of its eyes, its irises lie where the driver's lie between the corners, and its lips are as far apart
+        for the distance of its eyes. Where and how large the head is, and the shape of brows and lips, stay relative.
+        Gains of 0 leave the target neutral either way.
     """
 
-    def __init__(self, driver_neutral: np.ndarray, target_neutral: np.ndarray, gains: Gains | None = None):
+    def __init__(
+        self,
+        driver_neutral: np.ndarray,
+        target_neutral: np.ndarray,
+        gains: Gains | None = None,
+        *,
+        absolute: bool = False,
+    ):
         self._driver = _Neutral(driver_neutral)
         self._target = _Neutral(target_neutral)
+        self._absolute = absolute
         self.gains = gains or Gains()
 
     def face(self, driver_face: np.ndarray) -> np.ndarray:
         """The target's face (478, 3) for a driver's face (478, 3)."""
-        return self._target.perform(self._driver.measure(driver_face), self.gains)
+        performance = self._driver.measure(driver_face)
+        if self._absolute:
+            performance = self._from_the_targets_neutral(performance)
+        return self._target.perform(performance, self.gains)
+
+    def _from_the_targets_neutral(self, performance: Performance) -> Performance:
+        """The performance that brings the target into the driver's state."""
+        driver, target = self._driver, self._target
+        offsets = performance.offsets.copy()
+        for irises, there, here in zip((lm.RIGHT_IRIS, lm.LEFT_IRIS), driver.gaze, target.gaze, strict=True):
+            offsets[list(irises)] += there - here
+        openness = driver.openness * (1 - performance.closure)
+        return replace(
+            performance,
+            rotation=target.axes.T @ driver.axes @ performance.rotation,
+            offsets=offsets,
+            closure=1 - openness / np.maximum(target.openness, 1e-3),
+            gap=performance.gap + driver.gap - target.gap,
+        )
 
 
 def measure(face: np.ndarray, neutral: np.ndarray) -> Performance:
@@ -103,6 +136,14 @@ class _Neutral:
         self.openness = eye_openness(self.face)
         self.upright = (self.face - self.centre) @ self.axes
         self.gap = upright_mouth_gap(self.upright)
+        self.gaze = self._gaze()
+
+    def _gaze(self) -> np.ndarray:
+        """Where the right and the left iris lie from the middle between the corners of their eye, (2, 3) yardsticks."""
+        eyes = ((lm.RIGHT_IRIS, (33, 133)), (lm.LEFT_IRIS, (263, 362)))
+        middles = [self.upright[irises[0]] - self.upright[list(corners)].mean(0) for irises, corners in eyes]
+        # How deep an iris lies is nothing that a camera sees.
+        return np.array(middles) / [self.sticks[irises[0]] for irises, _ in eyes] * (1.0, 1.0, 0.0)
 
     def measure(self, face: np.ndarray) -> Performance:
         motion = fit_similarity(stable_points(self.face), stable_points(np.asarray(face, dtype=np.float64)))
