@@ -103,6 +103,18 @@ def over_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.round(rgb * share + 255 * (1 - share)).astype(np.uint8)
 
 
+def from_over_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 4) with straight colours that looks, before a white wall, like `rgb`: `over_white` undone.
+
+    Args:
+        rgb: (H, W, 3) uint8, the picture before a white wall.
+        alpha: (H, W) uint8, how much of it is the picture rather than the wall.
+    """
+    share = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
+    straight = np.round(255 - (255 - rgb.astype(np.float32)) / share).clip(0, 255).astype(np.uint8)
+    return np.dstack([straight, alpha])
+
+
 def count_pictures(path: str | os.PathLike[str]) -> int:
     """How many pictures a file holds by its head: 1 for a photo, more for an animation, 0 for anything else."""
     try:
@@ -112,20 +124,34 @@ def count_pictures(path: str | os.PathLike[str]) -> int:
         return 0
 
 
-def write_image(path: str | os.PathLike[str], rgb: np.ndarray) -> None:
+def write_image(path: str | os.PathLike[str], rgb: np.ndarray, alpha: np.ndarray | None = None) -> None:
     """Write a picture; its ending (.png, .jpg, .jpeg, .webp) chooses the format.
 
     Args:
         path: where; the folder must exist.
         rgb: (H, W, 3) uint8.
+        alpha: (H, W) uint8, for the formats that keep it (see `keeps_alpha`), with straight colours.
 
     Raises:
         CannotWrite: unknown ending, full disk, missing or unwritable folder.
     """
     _require_rgb(rgb)
+    if alpha is not None and (alpha.shape != rgb.shape[:2] or not keeps_alpha(path)):
+        raise ValueError(f"alpha: got {alpha.shape} for {rgb.shape} in {Path(path).suffix}, expected (H, W), no JPEG")
     kind = _format_of(Path(path))
     with atomic_output(path) as temporary:
-        Image.fromarray(rgb).save(temporary, format=kind, quality=95)
+        picture = rgb if alpha is None else np.dstack([rgb, alpha])
+        Image.fromarray(picture).save(temporary, format=kind, quality=95)
+
+
+def keeps_alpha(path: str | os.PathLike[str]) -> bool:
+    """Whether a picture with this ending can be transparent."""
+    return _WRITTEN_FORMATS.get(Path(path).suffix.lower()) in ("PNG", "WEBP")
+
+
+def is_picture_name(path: str | os.PathLike[str]) -> bool:
+    """Whether the ending of a result asks for a picture."""
+    return Path(path).suffix.lower() in _WRITTEN_FORMATS
 
 
 def ensure_picture_writable(path: str | os.PathLike[str]) -> None:

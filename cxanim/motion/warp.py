@@ -25,6 +25,8 @@ class Warp:
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
         body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         moving_background: let what is behind the person move along instead of standing still.
+        cut_out: the matte is the picture's own alpha, the picture stands before a white wall, and so does what is
+            shown: the wall moves along, so that alpha and colours go together.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Warp:
         body_follows: float = BODY_FOLLOWS,
         *,
         moving_background: bool = False,
+        cut_out: bool = False,
     ):
         if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
             raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
@@ -49,9 +52,10 @@ class Warp:
         if matte is None:
             self._layered = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
             return
-        matte = np.maximum(matte, face_stencil(face, self.size_px))
+        if not cut_out:
+            matte = np.maximum(matte, face_stencil(face, self.size_px))
         self._layered = np.dstack([picture, np.round(matte * 255).astype(np.uint8)])
-        if not moving_background:
+        if not moving_background and not cut_out:
             self._still = plate if plate is not None else background_plate(picture, matte)
 
     def show(self, face: np.ndarray) -> np.ndarray:
@@ -62,6 +66,10 @@ class Warp:
         """The picture and, as a fourth channel, what is near the person and may be refined: (S, S, 4) uint8."""
         shown, alpha = self._shown(face)
         return np.dstack([shown, reach_of(alpha)])
+
+    def show_with_alpha(self, face: np.ndarray) -> np.ndarray:
+        """The picture and, as a fourth channel, where in it the person is: (S, S, 4) uint8."""
+        return np.dstack(self._shown(face))
 
     def _shown(self, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The picture, and where in it the person is."""

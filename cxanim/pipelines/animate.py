@@ -15,6 +15,7 @@ from cxanim.pipelines.puppet import SIZES_PX, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
+from cxanim.video import keeps_alpha
 
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
 _LONGEST_SIDE_PX = 1920
@@ -78,16 +79,19 @@ def animate(
     if keep_puppet is not None:
         puppet.save(Path(keep_puppet))
     renderer = Renderer(puppet, device, moving_background=settings.moving_background)
-    scene = Scene(seen.picture, seen.crop, settings.size, alone=settings.crop)
+    with_alpha = puppet.cut_out and keeps_alpha(output)
+    show = renderer.show_with_alpha if with_alpha else renderer.show
+    scene = Scene(seen.with_alpha if with_alpha else seen.picture, seen.crop, settings.size, alone=settings.crop)
     rendered = render_video(
         ready,
-        lambda face: scene.with_window(renderer.show(face)),
+        lambda face: scene.with_window(show(face)),
         scene.width_px,
         scene.height_px,
         output,
         watch,
         beside=beside,
         still=scene.still,
+        with_alpha=with_alpha,
     )
     return Rendered(**{**vars(rendered), "notes": seen.notes + rendered.notes})
 
@@ -96,7 +100,7 @@ class Scene:
     """The photo round the animated window.
 
     Args:
-        picture: (H, W, 3) uint8, the whole photo.
+        picture: (H, W, 3) uint8, the whole photo, or (H, W, 4) with alpha.
         crop: where the window lies in it.
         size_px: side of the rendered window. The photo is scaled down so that the window fits it, never up.
         alone: show nothing but the window.
@@ -118,5 +122,5 @@ class Scene:
         self.height_px, self.width_px = self.still.shape[:2]
 
     def with_window(self, window: np.ndarray) -> np.ndarray:
-        """The scene with the window (S, S, 3) in its place; outside it nothing changes."""
+        """The scene with the window (S, S, 3 or 4) in its place; outside it nothing changes."""
         return self._place.paste(self.still, window)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from cxanim.errors import CannotWrite, CxanimError
+from cxanim.images import from_over_white
 from cxanim.motion.presets import PRESETS
 from cxanim.motion.recording import Motion
 from cxanim.motion.retarget import Gains, Retargeting
@@ -20,7 +21,7 @@ from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
-from cxanim.video import ensure_video_writable, open_video, open_video_writer
+from cxanim.video import ensure_video_writable, keeps_alpha, open_video, open_video_writer
 
 MOTION_SUFFIX = ".npz"
 PRESET_FPS = 30.0
@@ -115,8 +116,18 @@ def drive(
     ensure_videos_writable(output, beside)
     ready = prepare_drive(driver, puppet.neutral_face, settings, watch)
     renderer = Renderer(puppet, device, moving_background=settings.moving_background)
-    still = puppet.references[puppet.neutral].picture
-    return render_video(ready, renderer.show, puppet.size_px, puppet.size_px, output, watch, beside=beside, still=still)
+    with_alpha = puppet.cut_out and keeps_alpha(output)
+    return render_video(
+        ready,
+        renderer.show_with_alpha if with_alpha else renderer.show,
+        puppet.size_px,
+        puppet.size_px,
+        output,
+        watch,
+        beside=beside,
+        still=puppet.references[puppet.neutral].picture,
+        with_alpha=with_alpha,
+    )
 
 
 def ensure_videos_writable(output: Path, beside: Path | None) -> None:
@@ -172,6 +183,7 @@ def render_video(
     *,
     beside: Path | None = None,
     still: np.ndarray | None = None,
+    with_alpha: bool = False,
 ) -> Rendered:
     """Show every face of a drive and write the pictures to a video.
 
@@ -182,11 +194,15 @@ def render_video(
         watch: who is told, and may stop it.
         beside: a second video of the same frames, each with the driver's on its left.
         still: picture that stands for the driver's frames where the driver is no video.
+        with_alpha: whether `show` gives (height_px, width_px, 4), colours before a white wall and alpha, and the video
+            is to be transparent; the one beside never is.
     """
     start_s = time.monotonic()
     frames = 0
     with ExitStack() as stack:
-        writer = stack.enter_context(open_video_writer(output, width_px, height_px, ready.fps, audio_from=ready.video))
+        writer = stack.enter_context(
+            open_video_writer(output, width_px, height_px, ready.fps, audio_from=ready.video, with_alpha=with_alpha)
+        )
         left, both = None, None
         if beside is not None:
             left = stack.enter_context(_Left(ready, still, height_px))
@@ -195,9 +211,9 @@ def render_video(
             )
         for face in watch.each(ready.faces, "Rendering", ready.frames):
             picture = show(face)
-            writer.write(picture)
+            writer.write(from_over_white(picture[..., :3], picture[..., 3]) if with_alpha else picture)
             if left is not None and both is not None:
-                both.write(np.hstack([left.next(), picture]))
+                both.write(np.hstack([left.next(), picture[..., :3]]))
             frames += 1
         for one in filter(None, (writer, both)):
             one.finish()  # neither appears before both are whole
@@ -219,7 +235,7 @@ class _Left:
             self.width_px = height_px
         self._last = np.zeros((height_px, self.width_px, 3), np.uint8)
         if still is not None:
-            self._last = self._fitted(still)
+            self._last = self._fitted(still[..., :3])
 
     def next(self) -> np.ndarray:
         frame = next(self._video, None) if self._video is not None else None

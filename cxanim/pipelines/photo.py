@@ -11,22 +11,32 @@ from cxanim.motion.detect import find_face, person_matte
 from cxanim.motion.pose import Pose
 from cxanim.pipelines.puppet import Puppet, Reference
 
+_LEAST_CLEAR = 0.05  # share of a picture that is transparent where somebody is cut out, not the corners rounded
+
 
 @dataclass(frozen=True)
 class Photo:
     """One picture and the face in it.
 
     Attributes:
-        picture: (H, W, 3) uint8 RGB.
+        picture: (H, W, 3) uint8 RGB, before a white wall where it is transparent.
         face: (478, 3) in the picture's own square.
         crop: the window round the face.
+        alpha: (H, W) uint8 of a picture that is cut out, or None.
         notes: what a person should know ("3 faces: the largest is used").
     """
 
     picture: np.ndarray
     face: np.ndarray
     crop: Crop
+    alpha: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def with_alpha(self) -> np.ndarray:
+        """The picture before a white wall, and how much of each pixel is the picture, (H, W, 4)."""
+        alpha = np.full(self.picture.shape[:2], 255, np.uint8) if self.alpha is None else self.alpha
+        return np.dstack([self.picture, alpha])
 
     @property
     def face_in_crop(self) -> np.ndarray:
@@ -59,16 +69,21 @@ def observe_photo(path: Path, face: np.ndarray | None = None) -> Photo:
         if count > 1:
             notes = (f"{Path(path).name} shows {count} faces: the largest is used.",)
     height, width = picture.shape[:2]
-    return Photo(picture, face, Crop.around_faces([face], width, height), notes)
+    alpha = image.alpha if image.alpha is not None and (image.alpha < 128).mean() >= _LEAST_CLEAR else None
+    return Photo(picture, face, Crop.around_faces([face], width, height), alpha, notes)
 
 
 def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
     """The instant puppet of a photo."""
     picture = seen.crop.cut(seen.picture, size_px)
-    matte = np.round(person_matte(picture) * 255).astype(np.uint8)
+    if seen.alpha is None:
+        matte = np.round(person_matte(picture) * 255).astype(np.uint8)
+    else:
+        matte = seen.crop.cut(seen.alpha, size_px)
     return Puppet(
         size_px=size_px,
         references=(Reference(picture, seen.face_in_crop, matte),),
         held_edges=seen.held_edges,
+        cut_out=seen.alpha is not None,
         about={"kind": "photo", "sources": [name]},
     )

@@ -40,7 +40,7 @@ class Reference:
     Attributes:
         picture: (S, S, 3) uint8 RGB.
         face: (478, 3) normalised to the crop.
-        matte: (S, S) uint8, 255 where the person is; None where all may move.
+        matte: (S, S) uint8, 255 where the person is, of a cut-out its alpha; None where all may move.
     """
 
     picture: np.ndarray
@@ -58,6 +58,7 @@ class Puppet:
         neutral: number of the reference that shows the relaxed face.
         plate: (S, S, 3) uint8 background that stands still, or None.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+        cut_out: whether the matte is the picture's own alpha: nothing stands behind the person, nor in what is shown.
         body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         likeness: what counts when references are chosen for a face.
         network: the trained CRN, or None for an instant puppet.
@@ -72,6 +73,7 @@ class Puppet:
     neutral: int = 0
     plate: np.ndarray | None = None
     held_edges: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    cut_out: bool = False
     body_follows: float = BODY_FOLLOWS
     likeness: Likeness = Likeness()
     network: CRN | None = None
@@ -119,7 +121,9 @@ class Puppet:
         for number, reference in enumerate(self.references):
             tensors[f"picture.{number}"] = _jpeg(reference.picture)
             if reference.matte is not None:
-                tensors[f"matte.{number}"] = _jpeg(np.dstack([reference.matte] * 3))
+                # JPEG would lay a veil over what is clear.
+                exact = np.ascontiguousarray(reference.matte)
+                tensors[f"matte.{number}"] = exact if self.cut_out else _jpeg(np.dstack([reference.matte] * 3))
         if self.plate is not None:
             tensors["plate"] = _jpeg(self.plate)
         if self.network is not None:
@@ -130,6 +134,7 @@ class Puppet:
             "references": len(self.references),
             "neutral": self.neutral,
             "held_edges": list(self.held_edges),
+            "cut_out": self.cut_out,
             "body_follows": self.body_follows,
             "likeness": list(self.likeness.weights),
             "network": self.network_shape if self.network is not None else None,
@@ -167,12 +172,12 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         raise ValueError("impossible faces")
     references = []
     for number in range(count):
-        matte = tensors.get(f"matte.{number}")
+        matte = _matte(tensors.get(f"matte.{number}"), size)
         references.append(
             Reference(
                 picture=_picture(tensors[f"picture.{number}"], size),
                 face=faces[number],
-                matte=None if matte is None else np.ascontiguousarray(_picture(matte, size)[..., 0]),
+                matte=matte,
             )
         )
     network = None
@@ -190,6 +195,9 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network.load_state_dict(weights, strict=True)
         network.eval()
     plate = tensors.get("plate")
+    cut_out = header.get("cut_out", False)  # puppets of the days before have none
+    if not isinstance(cut_out, bool) or (cut_out and any(reference.matte is None for reference in references)):
+        raise ValueError("impossible mattes")
     edges = tuple(bool(edge) for edge in header["held_edges"])
     if len(edges) != 4:
         raise ValueError("impossible header")
@@ -200,6 +208,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         neutral=neutral,
         plate=None if plate is None else _picture(plate, size),
         held_edges=edges,
+        cut_out=cut_out,
         body_follows=_number(header["body_follows"], 1.0),
         likeness=Likeness(tuple(_number(weight, MOST_WEIGHT) for weight in header["likeness"])),
         network=network,
@@ -262,6 +271,13 @@ def as_stored(picture: np.ndarray) -> np.ndarray:
 
 def _jpeg(picture: np.ndarray) -> np.ndarray:
     return np.frombuffer(encode_jpeg(np.ascontiguousarray(picture), _JPEG_QUALITY), np.uint8)
+
+
+def _matte(data: np.ndarray | None, size_px: int) -> np.ndarray | None:
+    """A matte as it was kept: byte for byte, or as a JPEG."""
+    if data is None or (data.dtype == np.uint8 and data.shape == (size_px, size_px)):
+        return data
+    return np.ascontiguousarray(_picture(data, size_px)[..., 0])
 
 
 def _picture(data: np.ndarray, size_px: int) -> np.ndarray:

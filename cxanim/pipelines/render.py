@@ -54,8 +54,19 @@ class Renderer:
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3).
 
-        Where a face repeats the one before, the same array may come again: it is not to be written to.
+        Where a face repeats the one before, the same array may come again: it is not to be written to. A cut-out is
+        shown before a white wall.
         """
+        return self._next(face)[..., :3] if self.puppet.cut_out else self._next(face)
+
+    def show_with_alpha(self, face: np.ndarray) -> np.ndarray:
+        """The next frame of a cut-out before a white wall, and how much of each pixel is the cut-out, (S, S, 4)."""
+        if not self.puppet.cut_out:
+            raise ValueError("puppet: got one that is not cut out, expected one with alpha")
+        return self._next(face)
+
+    def _next(self, face: np.ndarray) -> np.ndarray:
+        """The next frame, with its alpha where there is one."""
         repeats = self._last is not None and np.array_equal(face, self._last[0])
         self._repeats = self._repeats + 1 if repeats else 0
         if self._last is None or not 0 < self._repeats <= _MOST_REPEATS:
@@ -63,13 +74,15 @@ class Renderer:
         return self._last[1]
 
     def _trembling(self, face: np.ndarray) -> np.ndarray:
-        """The next frame, not averaged over time."""
+        """The next frame, not averaged over time, with its alpha where there is one."""
+        show = Warp.show_with_alpha if self.puppet.cut_out else Warp.show
         if self._network is None:
-            return self._blended(face, Warp.show)
+            return self._blended(face, show)
         layout = draw_layout(Pose(face=face), self.puppet.size_px)
         condition = as_condition(self.warped(face)[None], layout[None], self.device)
         with torch.inference_mode():
-            return as_pictures(refine(self._network(condition), condition))[0]
+            refined = as_pictures(refine(self._network(condition), condition))[0]
+        return np.dstack([refined, self._blended(face, show)[..., 3]]) if self.puppet.cut_out else refined
 
     def warped(self, face: np.ndarray) -> np.ndarray:
         """What the warp shows next, and where it may be refined, (S, S, 4)."""
@@ -88,6 +101,7 @@ class Renderer:
             self._warps[number] = Warp(
                 reference.picture, reference.face, matte, self.puppet.plate, held_edges=self.puppet.held_edges,
                 body_follows=self.puppet.body_follows, moving_background=self._moving_background,
+                cut_out=self.puppet.cut_out,
             )  # fmt: skip
         return self._warps[number]
 

@@ -64,7 +64,7 @@ class Steady:
         """The next picture without its tremble; the first one comes back as it is.
 
         Args:
-            picture: (S, S, 3) uint8.
+            picture: (S, S, 3) uint8, or (S, S, 4) with alpha, which is averaged as the colours are.
             face: (478, 3) where its face is.
         """
         if self._idle:
@@ -73,10 +73,12 @@ class Steady:
             self._shown = picture.astype(np.float32)
             return picture
         change = cv2.subtract(picture, self._shown, dtype=cv2.CV_32F)
-        size = cv2.blur(cv2.transform(np.abs(change), np.full((1, 3), 1 / 3, np.float32)), (_REACH_PX, _REACH_PX))
+        channels = picture.shape[2]
+        mean = np.full((1, channels), 1 / channels, np.float32)
+        size = cv2.blur(cv2.transform(np.abs(change), mean), (_REACH_PX, _REACH_PX))
         outside = self._round_face.share(size)
         share = outside + _face_mask(face, picture.shape[0]) * (self._in_face.share(size) - outside)
-        self._shown += cv2.multiply(change, cv2.merge([share, share, share]))
+        self._shown += cv2.multiply(change, cv2.merge([share] * channels))
         return cv2.convertScaleAbs(self._shown)
 
 

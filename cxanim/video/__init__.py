@@ -10,13 +10,14 @@ MoviePy and ffmpeg are loaded when the first video is opened, not before.
 
 from cxanim.video.probe import VideoInfo, probe_video
 from cxanim.video.read import VideoReader, open_video
-from cxanim.video.write import VideoWriter, ensure_video_writable, open_video_writer
+from cxanim.video.write import VideoWriter, ensure_video_writable, keeps_alpha, open_video_writer
 
 __all__ = [
     "VideoInfo",
     "VideoReader",
     "VideoWriter",
     "ensure_video_writable",
+    "keeps_alpha",
     "open_video",
     "open_video_writer",
     "probe_video",

@@ -23,9 +23,14 @@ _COLOURS = (
     *("-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"),
     *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"),
 )
+_VP9 = ("-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1", "-crf", "28", "-b:v", "0")
+# The same with alpha; it goes into a second stream of the file, which only whole frames may refer to.
+_CLEAR_COLOURS = tuple(word.replace("yuv420p", "yuva420p") for word in _COLOURS) + ("-auto-alt-ref", "0")
 # One palette from the first two seconds: a palette for the whole clip would hold the whole clip in memory, and one
 # per frame is five times slower and twice as large.
 _GIF_PALETTE = "split[a][b];[b]trim=end_frame=60,palettegen[palette];[a][palette]paletteuse=dither=bayer:bayer_scale=5"
+# A pixel of a GIF is seen or not. What a frame leaves clear must not show the frame before.
+_CLEAR_GIF_PALETTE = _GIF_PALETTE.replace("palettegen", "palettegen=reserve_transparent=1") + ":alpha_threshold=128"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class _Format:
     codec: str
     audio_codec: str | None
     options: tuple[str, ...]
+    clear_options: tuple[str, ...] | None = None  # where the format keeps alpha
 
 
 _FORMATS = {
@@ -40,10 +46,12 @@ _FORMATS = {
     ".webm": _Format(
         "libvpx-vp9",
         "libopus",
-        ("-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1", "-crf", "28", "-b:v", "0", *_COLOURS),
+        (*_VP9, *_COLOURS),
+        (*_VP9, *_CLEAR_COLOURS),
     ),
-    ".gif": _Format("gif", None, ("-loop", "0")),
+    ".gif": _Format("gif", None, ("-loop", "0"), ("-loop", "0", "-gifflags", "-transdiff")),
 }
+_CLEAR = tuple(suffix for suffix, form in _FORMATS.items() if form.clear_options is not None)
 
 
 @contextmanager
@@ -54,6 +62,8 @@ def open_video_writer(
     fps: float,
     audio_from: str | os.PathLike[str] | None = None,
     audio_start_s: float = 0.0,
+    *,
+    with_alpha: bool = False,
 ) -> Iterator["VideoWriter"]:
     """Open a video for writing frame by frame; it appears at `path` when the block ends well.
 
@@ -67,6 +77,8 @@ def open_video_writer(
         audio_from: file whose sound goes along, cut or filled with silence to the video's length; silent without,
             and when it has none.
         audio_start_s: where in `audio_from` the sound begins, in seconds after that video's first frame.
+        with_alpha: whether frames come as (height_px, width_px, 4) with straight colours, for the endings that keep
+            alpha (see `keeps_alpha`); a GIF shows what is at least half there.
 
     Yields:
         A `VideoWriter`.
@@ -82,6 +94,8 @@ def open_video_writer(
     if not 0 < fps < math.inf or not 0 <= audio_start_s < math.inf:
         raise ValueError(f"fps, audio_start_s: got {fps}, {audio_start_s}, expected fps > 0 and audio_start_s >= 0")
     form = _format_of(path)
+    if with_alpha and form.clear_options is None:
+        raise ValueError(f"with_alpha: got {path.suffix}, expected one of {', '.join(_CLEAR)}")
     with atomic_output(path) as temporary, tempfile.TemporaryFile("w+", errors="replace") as words:
         sound = None if audio_from is None or form.audio_codec is None else find_sound(audio_from, audio_start_s)
         silent = temporary if sound is None else temporary.with_name(f"{temporary.stem}-silent{temporary.suffix}")
@@ -92,7 +106,7 @@ def open_video_writer(
                 if said is not None:
                     raise _cannot_encode(path, said.splitlines())
 
-        writer = VideoWriter(path, silent, (width_px, height_px), fps, form, words, voice)
+        writer = VideoWriter(path, silent, (width_px, height_px), fps, form, words, voice, with_alpha)
         try:
             yield writer
             writer.finish()
@@ -100,6 +114,11 @@ def open_video_writer(
             writer.stop()
             if silent != temporary:
                 silent.unlink(missing_ok=True)
+
+
+def keeps_alpha(path: str | os.PathLike[str]) -> bool:
+    """Whether a video with this ending can be transparent."""
+    return Path(path).suffix.lower() in _CLEAR
 
 
 def ensure_video_writable(path: str | os.PathLike[str]) -> None:
@@ -136,6 +155,7 @@ class VideoWriter:
         form: _Format,
         words: IO[str],
         voice: Callable[[float], None],
+        with_alpha: bool = False,
     ):
         from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter
 
@@ -144,19 +164,20 @@ class VideoWriter:
         self._words = words
         self._fps, self._voice, self._finished = fps, voice, False
         width_px, height_px = size_px
-        self._shape = (height_px, width_px, 3)
+        self._shape = (height_px, width_px, 4 if with_alpha else 3)
         even = form.codec != "gif"
         self._padding = ((0, height_px % 2 * even), (0, width_px % 2 * even), (0, 0))
-        picture = list(form.options)
+        picture = list((form.clear_options if with_alpha else None) or form.options)
         if form.codec == "gif":
             slower = f"fps={HIGHEST_GIF_FPS:g}," if fps > HIGHEST_GIF_FPS else ""
-            picture += ["-filter_complex", slower + _GIF_PALETTE]
+            picture += ["-filter_complex", slower + (_CLEAR_GIF_PALETTE if with_alpha else _GIF_PALETTE)]
         self._moviepy = FFMPEG_VideoWriter(
             os.fspath(temporary),
             (width_px + self._padding[1][1], height_px + self._padding[0][1]),
             fps,
             codec=form.codec,
             preset="veryfast",
+            with_mask=with_alpha,
             # A file, not a pipe: words that nobody reads would fill a pipe and halt the encoder.
             logfile=words,
             ffmpeg_params=["-hide_banner", "-nostats", "-loglevel", "error", *picture],
@@ -166,7 +187,7 @@ class VideoWriter:
         """Add one frame.
 
         Args:
-            frame: (height_px, width_px, 3) uint8 RGB.
+            frame: (height_px, width_px, 3) uint8 RGB, or with alpha as a fourth channel where the video has it.
 
         Raises:
             ValueError: another shape or type.
