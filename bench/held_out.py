@@ -23,14 +23,18 @@ LEARNT_FROM = 0.8
 Row = dict[str, float | int | None]
 
 
-def clip_named(name: str) -> Path:
-    """A face clip of the test data; the bench ends with the reason where there is none."""
-    data = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data"))
-    clip = data / "faces" / f"{name}.mp4"
-    if not clip.is_file():
-        print(f"Nothing to measure on: there is no {clip}; set CXANIM_TEST_DATA.")
+def material(name: str) -> Path:
+    """A file or folder of the test data; the bench ends with the reason where there is none."""
+    path = Path(os.environ.get("CXANIM_TEST_DATA", ROOT.parent / "shared" / "data")) / name
+    if not path.exists():
+        print(f"Nothing to measure on: there is no {path}; set CXANIM_TEST_DATA.")
         sys.exit()
-    return clip
+    return path
+
+
+def clip_named(name: str) -> Path:
+    """A face clip of the test data."""
+    return material(f"faces/{name}.mp4")
 
 
 def seen_clip(name: str) -> ClipFaces:

@@ -1,0 +1,305 @@
+"""Scores how a photo follows a driver: does each part of the face do what the driver's does, and is it still the photo?
+
+General idea: nobody has seen this photo move, so there is no truth to compare its frames with. What the result does is
+measured again on its own pictures, and set beside what the driver did, reading by reading; who it is, how sharp it is
+and how still its background stands is set beside the photo.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cxanim.errors import CxanimError
+from cxanim.losses import FeatureNetwork, available, feature_network
+from cxanim.motion import landmarks as lm
+from cxanim.motion.crop import Crop
+from cxanim.motion.detect import Detector, find_faces, person_matte
+from cxanim.motion.ratios import eye_closure
+from cxanim.motion.readings import READINGS, read_face
+from cxanim.motion.retarget import Retargeting
+from cxanim.pipelines import metrics
+from cxanim.pipelines.animate import QUALITY_MINUTES
+from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip
+from cxanim.pipelines.fit import FitSettings, fit_photo
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.puppet import SIZES_PX, Puppet
+from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.watch import Watch
+from cxanim.settings import Settings, setting
+from cxanim.video import open_video
+
+_SHUT = 0.8  # closure from which an eye of the driver counts as closed
+_LEAST_SWING = {"yaw": 2.0, "pitch": 2.0, "roll": 2.0}  # degrees; what moves less tells nothing of whether it is followed
+_LEAST_RATIO_SWING = 0.01
+_LEAST_SHUT = 2  # eyes in frames: a single one may be a slip of the detector
+_PORTRAITS, _SELDOM = 8, 5  # what changes little is measured on some frames
+_FACE_PX = 128
+# Where the eyes and the mouth of an aligned face lie, in shares of its picture.
+_ALIGNED = np.array([[0.32, 0.36], [0.68, 0.36], [0.5, 0.76]])
+
+
+@dataclass(frozen=True)
+class FaithfulSettings(Settings):
+    """How a photo that follows a driver is scored."""
+
+    quality: str = setting("instant", "quality of the photo's puppet, as for animate", choices=tuple(QUALITY_MINUTES))
+    size: int = setting(512, "side of the puppet's pictures", choices=SIZES_PX[1:], unit="px")
+    frames: int = setting(120, "look at so many frames of the driver at most, evenly spread", low=8, high=10000)
+    features: str = setting("auto", "network for identity; auto takes vgg19 where it is at hand",
+                            choices=("auto", "vgg19", "small"))  # fmt: skip
+
+
+def evaluate_photo(
+    photo: Path,
+    driver: Path,
+    settings: FaithfulSettings | None = None,
+    machine: Machine | None = None,
+    watch: Watch | None = None,
+    *,
+    face: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Score how `photo` follows the video `driver`.
+
+    Args:
+        face: (478, 3) face in the picture's own square where a person has placed it; found if None.
+
+    Returns:
+        What `PhotoExam.score` does, and device, threads, size, quality, features.
+
+    Raises:
+        UnreadableImage, NoFace, UnreadableVideo, TooLarge, Cancelled.
+    """
+    settings, machine, watch = settings or FaithfulSettings(), machine or Machine(), watch or Watch()
+    device = machine.prepare()
+    features = settings.features
+    if features == "auto":
+        features = "vgg19" if available("vgg19") else "small"
+    eyes = feature_network(features, metrics.VGG_DIST_LAYERS)
+    seen = observe_photo(Path(photo), face)
+    watch.notes += seen.notes
+    puppet = photo_puppet(seen, settings.size, Path(photo).name)
+    minutes = QUALITY_MINUTES[settings.quality]
+    if minutes:
+        puppet = fit_photo(puppet, FitSettings(minutes=minutes, size=settings.size), machine, watch)
+    followed = Followed.read(Path(driver), settings.frames, watch)
+    watch.notes += followed.notes
+    scores = PhotoExam(puppet, eyes, watch).score(followed, Renderer(puppet, device).show)
+    return scores | {
+        "device": device.type,
+        "threads": machine.thread_count,
+        "size": settings.size,
+        "quality": settings.quality,
+        "features": features,
+    }
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A driver, looked at once, for any number of photos that follow it.
+
+    Attributes:
+        faces: (T, 478, 3) where it was found in the frames that are scored, in order.
+        calm: (T, 478, 3) the same, as they drive.
+        neutral: (478, 3) its relaxed face, as it drives.
+        numbers: which frames of the video these are.
+        crop: the window round its face, in the pixels of the frames that were looked at.
+        portraits: aligned pictures of some frames (see `aligned`), by which it is told from the photo.
+        trembling: how much its aligned face changes unevenly from frame to frame, in shares of its contrast.
+        notes: what a person should know.
+    """
+
+    faces: np.ndarray
+    calm: np.ndarray
+    neutral: np.ndarray
+    numbers: tuple[int, ...]
+    crop: Crop
+    portraits: tuple[np.ndarray, ...]
+    trembling: float
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, driver: Path, frames: int, watch: Watch) -> "Followed":
+        """Look at a video.
+
+        Raises:
+            NoFace, UnreadableVideo, TooLarge, Cancelled; CxanimError where next to nothing is left to score.
+        """
+        seen = observe_clip(driver, watch, stage="Following the driver")
+        calm = seen.motion.calmed(0.5).parts["face"]
+        numbers = [number for number, face in enumerate(seen.motion.faces) if face is not None]
+        chosen = [numbers[place] for place in _evenly(len(numbers), frames)]
+        if len(chosen) < 3:
+            raise CxanimError(f"{driver.name} shows a face too briefly to follow.", "Use a longer clip.")
+        trembling, portraits = Trembling(), []
+        kept = {chosen[place] for place in _evenly(len(chosen), _PORTRAITS)}
+        with open_video(driver, max_side_px=DETECTION_SIDE_PX) as video:
+            whole = Crop.whole(seen.width_px, seen.height_px)
+            for number, frame in enumerate(video):
+                if number in chosen:
+                    portrait = aligned(whole.cut(frame, round(whole.side_px)), calm[number])
+                    trembling.add(portrait)
+                    if number in kept:
+                        portraits.append(portrait)
+        faces = np.stack([face for face in seen.motion.faces if face is not None])
+        at = [numbers.index(number) for number in chosen]
+        neutral = calm[seen.motion.neutral]
+        return cls(
+            faces[at], calm[chosen], neutral, tuple(chosen), clip_crop(seen), tuple(portraits), trembling.mean, seen.notes
+        )  # fmt: skip
+
+
+class PhotoExam:
+    """What is known of a photo, beside which its puppet's pictures are set.
+
+    Args:
+        puppet: the photo's puppet.
+        eyes: feature network that tells who is who.
+        watch: who is told.
+    """
+
+    def __init__(self, puppet: Puppet, eyes: FeatureNetwork, watch: Watch):
+        self._puppet, self._eyes, self._watch = puppet, eyes, watch
+        reference = puppet.references[puppet.neutral]
+        self._picture = reference.picture
+        found = find_faces(self._picture, most=1)
+        self._face = found[0] if found else reference.face  # as it will be measured on the results
+        self._portrait = aligned(self._picture, reference.face)
+        person = (person_matte(self._picture) > 0.1).astype(np.uint8)
+        reach = max(3, self._picture.shape[0] // 16) | 1
+        self._person = cv2.dilate(person, np.ones((reach, reach), np.uint8)).astype(bool)
+
+    def score(self, driver: Followed, show: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+        """Let the photo follow a driver and score its pictures.
+
+        Returns:
+            frames; miss_rate: share of the pictures in which no face is found; correlation and gain: of each reading
+            (see `read_face`) of the result over the driver's, None where the driver does not move it; closed: how
+            shut the eyes are while the driver's are, over the driver's own; identity_distance: of the result's face
+            to the photo's, over that of the driver's face to the photo's; sharpness_ratio: variance of the Laplacian
+            on the face, over the photo's; background_drift: px; flicker_ratio: uneven change of the face from frame
+            to frame, over the driver's; ms_per_frame: to show one.
+        """
+        neutral = self._puppet.neutral_face
+        retargeting = Retargeting(driver.neutral, neutral)
+        asked, told, shut = [], [], []
+        distances, sharpness, drifts = [], [], []
+        trembling, missed, seconds = Trembling(), 0, 0.0
+        with Detector() as detector:
+            frames = list(zip(driver.faces, driver.calm, strict=True))
+            for number, (face, calm) in enumerate(self._watch.each(frames, "Scoring the photo", len(frames))):
+                wanted = retargeting.face(calm)
+                start_s = time.perf_counter()
+                picture = show(wanted)
+                seconds += time.perf_counter() - start_s
+                portrait = aligned(picture, wanted)
+                trembling.add(portrait)
+                sharpness.append(_sharpness(picture, wanted))
+                if number % _SELDOM == 0:
+                    distances.append(metrics.vgg_dist(portrait, self._portrait, self._eyes))
+                    drifts.append(self._drift_px(picture))
+                found = detector.detect(picture).face
+                if found is None:
+                    missed += 1
+                    continue
+                asked.append(read_face(face))
+                told.append(read_face(found))
+                shut.append((eye_closure(face, driver.neutral), eye_closure(found, self._face)))
+        apart = [metrics.vgg_dist(portrait, self._portrait, self._eyes) for portrait in driver.portraits]
+        return {
+            "frames": len(frames),
+            "miss_rate": round(missed / len(frames), 4),
+            "correlation": {name: _correlation(name, asked, told) for name in READINGS},
+            "gain": {name: _gain(name, asked, told) for name in READINGS},
+            "closed": _closed(shut),
+            "identity_distance": round(float(np.mean(distances) / np.mean(apart)), 4),
+            "sharpness_ratio": round(float(np.mean(sharpness) / _sharpness(self._picture, neutral)), 4),
+            "background_drift": round(float(np.mean(drifts)), 4),
+            "flicker_ratio": round(trembling.mean / max(driver.trembling, 1e-9), 4),
+            "ms_per_frame": round(1000 * seconds / len(frames), 2),
+        }
+
+    def _drift_px(self, picture: np.ndarray) -> float:
+        person = cv2.dilate((person_matte(picture) > 0.1).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+        return metrics.drift_px(picture, self._picture, self._person | person)
+
+
+class Trembling:
+    """How unevenly a picture changes: its distance from the mean of its neighbours in time, over its contrast."""
+
+    def __init__(self) -> None:
+        self._recent: list[np.ndarray] = []
+        self._sum, self._count = 0.0, 0
+
+    def add(self, picture: np.ndarray) -> None:
+        """Take the next picture (S, S, 3)."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        self._recent = [*self._recent[-2:], grey]
+        if len(self._recent) == 3:
+            before, middle, after = self._recent
+            self._sum += float(np.abs(middle - (before + after) / 2).mean() / max(float(middle.std()), 1.0))
+            self._count += 1
+
+    @property
+    def mean(self) -> float:
+        """Over the pictures so far; 0 of less than three."""
+        return self._sum / max(self._count, 1)
+
+
+def aligned(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """The face of a picture upright and of one size, (128, 128, 3), by the similarity that eyes and mouth ask for."""
+    corners = np.stack([face[[33, 133], :2].mean(0), face[[362, 263], :2].mean(0), face[[61, 291], :2].mean(0)])
+    matrix, _ = cv2.estimateAffinePartial2D(corners * picture.shape[0] - 0.5, _ALIGNED * _FACE_PX - 0.5)
+    return cv2.warpAffine(picture, matrix, (_FACE_PX, _FACE_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _sharpness(picture: np.ndarray, face: np.ndarray) -> float:
+    """Variance of the Laplacian inside the face, without its edge."""
+    size = picture.shape[0]
+    stencil = np.zeros(picture.shape[:2], np.uint8)
+    oval = face[list(lm.FACE_OVAL), :2]
+    inner = oval.mean(0) + 0.92 * (oval - oval.mean(0))
+    cv2.fillPoly(stencil, [np.round(inner * size).astype(np.int32)], 255)
+    edges = cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
+    return float(edges[stencil > 0].var()) if stencil.any() else 0.0
+
+
+def _correlation(name: str, asked: list[dict[str, float]], told: list[dict[str, float]]) -> float | None:
+    x, y = _series(name, asked, told)
+    if len(x) < 3 or np.std(x) < _LEAST_SWING.get(name, _LEAST_RATIO_SWING):
+        return None
+    return round(float(np.corrcoef(x, y)[0, 1]), 4) if np.std(y) > 0 else 0.0
+
+
+def _gain(name: str, asked: list[dict[str, float]], told: list[dict[str, float]]) -> float | None:
+    """Slope of the line through what is told over what is asked."""
+    x, y = _series(name, asked, told)
+    if len(x) < 3 or np.std(x) < _LEAST_SWING.get(name, _LEAST_RATIO_SWING):
+        return None
+    return round(float(np.cov(x, y)[0, 1] / np.var(x, ddof=1)), 4)
+
+
+def _series(
+    name: str, asked: list[dict[str, float]], told: list[dict[str, float]]
+) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([reading[name] for reading in asked]), np.array([reading[name] for reading in told])
+
+
+def _closed(shut: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
+    """Closure of the result's eyes over the driver's, where the driver's are shut."""
+    pairs = [(theirs, ours) for driver, result in shut for theirs, ours in zip(driver, result, strict=True)]
+    closed = [(theirs, ours) for theirs, ours in pairs if theirs >= _SHUT]
+    if len(closed) < _LEAST_SHUT:
+        return None
+    theirs, ours = np.mean(closed, axis=0)
+    return round(float(ours / theirs), 4)
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """Numbers of at most `most` of `count` things, evenly spread."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most))})
