@@ -21,6 +21,7 @@ from cxanim.motion import landmarks as lm
 from cxanim.motion.detect import face_triangles
 from cxanim.motion.head import head_axes
 from cxanim.motion.pose import eye_distance
+from cxanim.motion.triangles import looked_up, paint, signed_areas
 
 # How far the rings lie from the centre of the face, and how much of its motion they keep: above, beside, below it.
 _RINGS = np.array([1.15, 1.4, 1.75, 2.2, 2.9])
@@ -29,7 +30,6 @@ _KEPT_BESIDE = np.array([0.95, 0.75, 0.45, 0.18, 0.0])
 _KEPT_BELOW = np.array([0.80, 0.45, 0.20, 0.07, 0.0])
 _BODY_FROM = 1 / 3  # cosine of the angle to straight down within which a direction is that of the body
 BODY_FOLLOWS = 0.2  # collar and shoulders begin right under the ears, and mostly stand while the head moves
-_SUBPIXEL_BITS = 4
 
 Edges = tuple[bool, bool, bool, bool]
 
@@ -64,7 +64,7 @@ class MeshMap:
         self._triangles = _sheet()
         self._apron_count = len(_apron())
         self._identity = _pixel_centres(nodes)
-        self._border = _border_window(nodes, held_edges)[:, :, None]
+        self._border = border_window(nodes, held_edges)[:, :, None]
         self._painted = np.empty((nodes, nodes), dtype=np.int32)
 
     def _kept_motion(self, out: np.ndarray, face: np.ndarray, body_follows: float) -> np.ndarray:
@@ -79,46 +79,19 @@ class MeshMap:
         return kept * (1 - np.clip(below / _BODY_FROM, 0, 1) * (1 - body))
 
     def backward(self, face: np.ndarray) -> np.ndarray:
-        """The map (nodes, nodes, 2) that shows the source face as `face` (478, 3)."""
+        """The map (nodes, nodes, 2) that shows the source face as `face` (478, 3), the apron before the face."""
         moved = face[:468, :2].astype(np.float64)
         shift = np.tile((moved - self._face)[self._oval], (len(_RINGS), 1))
-        target = np.vstack([moved, self._rings + self._kept * shift])
-        corners = target[self._triangles]  # (T, 3, 2)
-        origin, edge_a, edge_b = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        area = edge_a[:, 0] * edge_b[:, 1] - edge_a[:, 1] * edge_b[:, 0]
-        order = self._paint_order(face, area)
-        pixels = np.round((corners * self.nodes - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-        painted = self._painted
-        painted.fill(-1)
-        paint = cv2.fillConvexPoly
-        for number in order.tolist():
-            paint(painted, pixels[number], number, 8, _SUBPIXEL_BITS)
+        target = np.vstack([moved, self._rings + self._kept * shift])[self._triangles]
+        seen = np.flatnonzero(signed_areas(target) > 0)
+        order = np.concatenate([seen[seen >= self._apron_count], seen[seen < self._apron_count]])
+        painted = paint(self._painted, target * self.nodes, order)
         rows, columns = np.nonzero(painted >= 0)
-        which = painted[rows, columns]
-        # Barycentric coordinates in the target triangle are those in the source triangle.
-        safe = np.where(np.abs(area) < 1e-9, 1e-9, area)
-        toward_a = np.stack([edge_b[:, 1], -edge_b[:, 0]], 1) / safe[:, None]
-        toward_b = np.stack([-edge_a[:, 1], edge_a[:, 0]], 1) / safe[:, None]
-        away = self._identity[rows, columns] - origin[which]
-        # A node may lie a little outside the triangle that painted it: thin ones are not followed far out, and what
-        # is left of the way goes along unchanged, so that a face which does not move moves no node.
-        a = np.clip((away * toward_a[which]).sum(1), -0.25, 1.25)[:, None]
-        b = np.clip((away * toward_b[which]).sum(1), -0.25, 1.25)[:, None]
-        source = self._source[self._triangles]
-        start = source[:, 0][which]
-        found = start + a * (source[:, 1] - source[:, 0])[which] + b * (source[:, 2] - source[:, 0])[which]
-        found += away - a * edge_a[which] - b * edge_b[which]
         backward = self._identity.copy()
-        backward[rows, columns] = found
+        backward[rows, columns] = looked_up(
+            self._identity[rows, columns], painted[rows, columns], target, self._source[self._triangles]
+        )
         return self._identity + self._border * (backward - self._identity)
-
-    def _paint_order(self, face: np.ndarray, area: np.ndarray) -> np.ndarray:
-        """Apron first, then the face from far to near; what is turned away or has no area is left out."""
-        in_face = np.arange(self._apron_count, len(self._triangles))
-        depth = face[:468, 2][self._triangles[in_face]].mean(1)
-        near_last = in_face[np.argsort(-depth)]
-        order = np.concatenate([np.arange(self._apron_count), near_last])
-        return order[area[order] > 0]
 
 
 def upsampled(nodes_map: np.ndarray, size_px: int) -> np.ndarray:
@@ -145,7 +118,7 @@ def _pixel_centres(count: int) -> np.ndarray:
     return grid
 
 
-def _border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.ndarray:
+def border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.ndarray:
     """1 inside, falling smoothly to 0 at the held edges, so that a pasted crop meets the picture round it."""
     centres = (np.arange(nodes) + 0.5) / nodes
     rise = np.clip((centres - centres[0]) / width, 0, 1)
@@ -158,7 +131,7 @@ def _border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.nda
 
 def _sheet() -> np.ndarray:
     """All triangles of the sheet, apron first; rings are numbered from 468 on."""
-    return np.vstack([_apron(), face_triangles(), _strips()]).astype(np.int32)
+    return np.vstack([_apron(), face_triangles(), strips()]).astype(np.int32)
 
 
 def _apron() -> np.ndarray:
@@ -172,7 +145,7 @@ def _apron() -> np.ndarray:
     return np.vstack(triangles)
 
 
-def _strips() -> np.ndarray:
+def strips() -> np.ndarray:
     """Triangles over the holes of the mesh: between the lids of each eye and between the lips."""
     triangles = []
     for upper, lower in (

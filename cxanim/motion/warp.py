@@ -7,10 +7,17 @@ the slits (`layers.py`), and the whole is set before a background plate that doe
 import cv2
 import numpy as np
 
-from cxanim.motion.layers import Mouth, draw_eyes
+from cxanim.motion.eye_frame import EYES
+from cxanim.motion.eyeballs import Eyeball
+from cxanim.motion.eyelids import draw_lid
+from cxanim.motion.face_map import FaceLayer, FaceMap
 from cxanim.motion.mesh import BODY_FOLLOWS, Edges, MeshMap, upsampled
+from cxanim.motion.mouth import Mouth
+from cxanim.motion.ratios import eye_openness
 
 _REACH_CELLS = 64
+_SHUT = 0.1  # openness of an eye
+_INTERPOLATION = cv2.INTER_CUBIC  # a bilinear look between pixels takes half of a picture's finest texture away
 
 
 class Warp:
@@ -47,6 +54,12 @@ class Warp:
         self.picture, self.face = picture, face
         self.size_px = picture.shape[0]
         self._mesh = MeshMap(face, nodes, held_edges, body_follows)
+        self._face_map = FaceMap(face, self.size_px, held_edges)
+        self._evened: np.ndarray | None = None
+        self._face_px = face[:, :2].astype(np.float64) * self.size_px
+        # Behind a lid that is shut in the picture there is no eyeball to show.
+        seen = [eye for eye, openness in zip(EYES, eye_openness(face), strict=True) if openness >= _SHUT]
+        self._eyeballs = {eye: Eyeball(picture, self._face_px, eye) for eye in seen}
         self._mouth = Mouth(picture, face)
         self._still: np.ndarray | None = None
         if matte is None:
@@ -74,15 +87,45 @@ class Warp:
     def _shown(self, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The picture, and where in it the person is."""
         backward = upsampled(self._mesh.backward(face), self.size_px)
-        moved = cv2.remap(self._layered, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.remap(self._layered, backward, None, _INTERPOLATION, borderMode=cv2.BORDER_REFLECT_101)
+        self._lay_face(moved, face)
         alpha = np.ascontiguousarray(moved[..., 3])
         if self._still is None:
             shown = np.ascontiguousarray(moved[..., :3])
         else:
             shown = composite(moved[..., :3], alpha, self._still)
-        draw_eyes(shown, self.picture, self.face, face)
+        face_px = face[:, :2].astype(np.float64) * self.size_px
+        for eye, eyeball in self._eyeballs.items():
+            eyeball.draw(shown, face_px)
+            draw_lid(shown, self.picture, self._face_px, face_px, eye)
         self._mouth.draw(shown, face)
         return shown, alpha
+
+    def _lay_face(self, moved: np.ndarray, face: np.ndarray) -> None:
+        """Lay the face, mapped finely, over the head that was moved with it."""
+        layer = self._face_map.at(face)
+        if layer is None:
+            return
+        fine = self._fetched(self._layered, layer.look_px)
+        if layer.mirror_px is not None and layer.guessed is not None:
+            guess = self._guess(layer)
+            fine[..., :3] = cv2.blendLinear(guess, np.ascontiguousarray(fine[..., :3]), layer.guessed, 1 - layer.guessed)
+        height, width = layer.cover.shape
+        under = moved[layer.y0_px : layer.y0_px + height, layer.x0_px : layer.x0_px + width]
+        under[:] = cv2.blendLinear(fine, np.ascontiguousarray(under), layer.cover, 1 - layer.cover)
+
+    def _guess(self, layer: FaceLayer) -> np.ndarray:
+        """What the other side of the face shows, in the light of this one."""
+        if self._evened is None:
+            width = (self.face[:468, 0].max() - self.face[:468, 0].min()) * self.size_px
+            self._evened = cv2.GaussianBlur(self.picture, (0, 0), max(1.0, 0.07 * width))
+        texture = self._fetched(self.picture, layer.mirror_px).astype(np.float32)
+        here, there = (self._fetched(self._evened, look).astype(np.float32) for look in (layer.look_px, layer.mirror_px))
+        return np.clip(texture + here - there, 0, 255).astype(np.uint8)
+
+    @staticmethod
+    def _fetched(picture: np.ndarray, look_px: np.ndarray) -> np.ndarray:
+        return cv2.remap(picture, look_px, None, _INTERPOLATION, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndarray:

@@ -1,0 +1,136 @@
+"""The face alone, finely: what it covers in the picture, where each of its pixels looks, and where it is guessed.
+
+General idea: where a cheek or a nose hides what lies behind it, the coarse map of the whole head would show a stair.
+The face is therefore mapped once more, on a fine grid over its box, and laid over the head with its own edge. Where
+the photo saw a side of the face only at a slant and the turned head now shows it, the other side is looked at
+instead, mirrored, as far as that was seen better.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cxanim.motion.detect import face_triangles
+from cxanim.motion.mesh import Edges, border_window, strips
+from cxanim.motion.symmetry import mirrored_points
+from cxanim.motion.triangles import looked_up, paint, signed_areas
+
+_FINEST_PX = 256  # up to this side every pixel is mapped, beyond it every other
+_MARGIN = 2  # nodes round the face
+
+
+@dataclass(frozen=True)
+class FaceLayer:
+    """A window of the picture and the face in it.
+
+    Attributes:
+        x0_px, y0_px: the window's first column and row.
+        look_px: (h, w, 2) float32 where each of its pixels looks, for ``cv2.remap``.
+        cover: (h, w) float32, 1 on the face, falling to 0 within its edge.
+        mirror_px: where it looks on the other side of the face, or None where nothing is to be guessed.
+        guessed: (h, w) float32 how much of each pixel is taken from there.
+    """
+
+    x0_px: int
+    y0_px: int
+    look_px: np.ndarray
+    cover: np.ndarray
+    mirror_px: np.ndarray | None = None
+    guessed: np.ndarray | None = None
+
+
+class FaceMap:
+    """Fine maps from one source face.
+
+    Args:
+        face: (478, 3) face in the source picture.
+        size_px: side of the picture.
+        held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+    """
+
+    def __init__(self, face: np.ndarray, size_px: int, held_edges: Edges = (False, False, False, False)):
+        self._size_px = size_px
+        self._step = max(1, size_px // _FINEST_PX)
+        self._triangles = np.vstack([face_triangles(), strips()])
+        points = face[:468, :2].astype(np.float64) * size_px
+        self._source = points[self._triangles]
+        self._mirrored = points[mirrored_points()][self._triangles]
+        self._facing = facing(face, self._triangles)
+        self._facing_mirrored = facing(face[:468][mirrored_points()] * (-1, 1, 1), self._triangles)
+        self._border = border_window(size_px // self._step, held_edges) if any(held_edges) else None
+        self._canvas = np.empty((0, 0), np.int32)
+
+    def at(self, face: np.ndarray) -> FaceLayer | None:
+        """The face shown as `face` (478, 3); None where none of it is in the picture."""
+        step, size = self._step, self._size_px
+        target = (face[:468, :2].astype(np.float64) * size)[self._triangles]
+        low = np.maximum(np.floor(target.min((0, 1)) / step).astype(int) - _MARGIN, 0)
+        high = np.minimum(np.ceil(target.max((0, 1)) / step).astype(int) + _MARGIN, size // step)
+        if (high - low < 2).any():
+            return None
+        (x0, y0), (width, height) = low, high - low
+        if self._canvas.shape != (height, width):
+            self._canvas = np.empty((height, width), np.int32)
+        seen = np.flatnonzero(signed_areas(target) > 0)
+        depth = face[:468, 2][self._triangles[seen]].mean(1)
+        painted = paint(self._canvas, target / step - low, seen[np.argsort(-depth)])
+        covered = (painted >= 0).astype(np.float32)
+        # Two nodes further out, so that what is smoothed and upsampled at the edge is the face's own.
+        further = cv2.dilate(painted.astype(np.float32), np.ones((5, 5), np.uint8)).astype(np.int32)
+        which = np.where(painted >= 0, painted, further)
+        rows, columns = np.nonzero(which >= 0)
+        which = which[rows, columns]
+        places = ((np.stack([columns, rows], 1) + low + 0.5) * step).astype(np.float32)
+        look = self._grid(places, rows, columns, looked_up(places, which, target, self._source), (height, width))
+        cover = np.clip(2 * cv2.blur(covered, (3, 3)) - 1, 0, 1)
+        weights = self._guessed(face)
+        mirror = guessed = None
+        if weights[which].max() > 0.02:
+            guessed = np.zeros((height, width), np.float32)
+            guessed[rows, columns] = weights[which]
+            guessed = self._fine(cv2.blur(guessed, (7, 7)))
+            mirror = looked_up(places, which, target, self._mirrored)
+            mirror = self._grid(places, rows, columns, mirror, (height, width))
+        return FaceLayer(int(x0 * step), int(y0 * step), look, self._fine(cover), mirror, guessed)
+
+    def _grid(
+        self, places: np.ndarray, rows: np.ndarray, columns: np.ndarray, look: np.ndarray, shape: tuple[int, int]
+    ) -> np.ndarray:
+        """Ways of the nodes as a map in pixels, for ``cv2.remap``."""
+        height, width = shape
+        way = np.zeros((height, width, 2), np.float32)
+        way[rows, columns] = look - places
+        x0, y0 = np.round(places[0] / self._step - 0.5 - (columns[0], rows[0])).astype(int)
+        # Where triangles fold over one another at the corners of the mouth, their edges would be seen.
+        way = cv2.blur(way, (3, 3))
+        if self._border is not None:
+            way *= self._border[y0 : y0 + height, x0 : x0 + width, None]
+        way = self._fine(way)
+        way[..., 0] += np.arange(x0 * self._step, x0 * self._step + way.shape[1], dtype=np.float32)
+        way[..., 1] += np.arange(y0 * self._step, y0 * self._step + way.shape[0], dtype=np.float32)[:, None]
+        return way
+
+    def _fine(self, nodes: np.ndarray) -> np.ndarray:
+        if self._step == 1:
+            return nodes
+        return cv2.resize(nodes, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_LINEAR)
+
+    def _guessed(self, face: np.ndarray) -> np.ndarray:
+        """(T,) how much of each triangle is taken from the other side of the face."""
+        now = facing(face, self._triangles)
+        stretched = now / np.maximum(self._facing, 0.05)
+        needed = _rise(stretched, 1.5, 3.0) * _rise(now, 0.15, 0.4)
+        return needed * _rise(self._facing_mirrored - self._facing, 0.1, 0.35)
+
+
+def facing(face: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """How squarely each triangle of a face (N, 3) is seen, (T,): 1 from the front, 0 from the side or from behind."""
+    corners = face[:468].astype(np.float64)[triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return np.clip(normal[:, 2] / np.maximum(np.linalg.norm(normal, axis=1), 1e-12), 0, 1)
+
+
+def _rise(value: np.ndarray, start: float, end: float) -> np.ndarray:
+    u = np.clip((value - start) / (end - start), 0, 1)
+    return u * u * (3 - 2 * u)

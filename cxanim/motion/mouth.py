@@ -1,0 +1,200 @@
+"""The inside of the mouth: the picture's own teeth where it shows any, and a cavity, teeth and a tongue where not.
+
+General idea: teeth do not stretch with the lips that uncover them. The upper ones are part of the head, the lower ones
+of the jaw, and the lips move before both. The inside is therefore laid out in the head's own axes, in eye distances,
+and seen through the opening of the lips. What the picture shows of its own inside keeps its place there; the rest is
+drawn in the picture's colours and light.
+
+Sizes of teeth: means of adults, with the eyes 62 mm apart (S. J. Nelson, "Wheeler's Dental Anatomy", 2014).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cxanim.motion import landmarks as lm
+from cxanim.motion.head import head_axes, head_centre
+from cxanim.motion.inlay import lay, masked_window, stencil
+from cxanim.motion.pose import eye_distance
+
+# Half a row of teeth, from the middle outwards: where each ends, in eye distances, as the curved row is seen.
+_UPPER_ENDS = np.array([0.137, 0.236, 0.335, 0.40, 0.44])
+_LOWER_ENDS = np.array([0.087, 0.180, 0.285, 0.36, 0.41])
+_ROW_HALF_WIDTH = 0.46
+_SHOWN_AT_REST = 0.032  # the upper teeth reach so far below the lip of a mouth that begins to open
+_LOWER_SHOWN = 0.015
+_BEHIND_LIPS = 0.10
+_COMMON_SKIN = np.array([1.0, 0.80, 0.70], np.float32)
+_JAW = [152, 175, 199, 200, 17]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A face in its head's own axes, and the way from there into the picture."""
+
+    upright: np.ndarray
+    origin_px: np.ndarray
+    across_px: np.ndarray  # (2, 2): columns are one eye distance to the left of the subject and down the face
+
+    @classmethod
+    def of(cls, face: np.ndarray, size_px: int, depth: float) -> "_Seen":
+        """Args: depth: of the plane of the teeth, in eye distances behind the centre of the head."""
+        axes, centre, unit = head_axes(face), head_centre(face), eye_distance(face)
+        upright = (face - centre) @ axes / unit
+        origin = (centre + unit * depth * axes[:, 2])[:2] * size_px
+        return cls(upright, origin, axes[:2, :2] * unit * size_px)
+
+
+class Mouth:
+    """The inside of the mouth of one picture.
+
+    Args:
+        picture: (S, S, 3) uint8.
+        source: (478, 3) the face in it.
+    """
+
+    def __init__(self, picture: np.ndarray, source: np.ndarray):
+        self._picture = picture
+        size = picture.shape[0]
+        axes, centre, unit = head_axes(source), head_centre(source), eye_distance(source)
+        upright = (source - centre) @ axes / unit
+        self._depth = float(upright[list(lm.INNER_LIPS), 2].mean() + _BEHIND_LIPS)
+        self._source = _Seen.of(source, size, self._depth)
+        self._middle_x = float(upright[[13, 14], 0].mean())
+        upper, lower = upright[13, 1], upright[14, 1]
+        self._gap = max(0.0, float(lower - upper))
+        # Where the edges of the teeth would be in this face, its mouth at rest.
+        self._upper_edge = float(upper + 0.3 * self._gap + _SHOWN_AT_REST)
+        self._lower_edge = float(lower - _LOWER_SHOWN - 0.15 * self._gap)
+        self._jaw_y = float(upright[_JAW, 1].mean())
+        opening = source[list(lm.INNER_LIPS), :2] * size
+        self._own = cv2.GaussianBlur(cv2.erode(stencil(picture.shape, opening), np.ones((3, 3), np.uint8)), (3, 3), 0)
+        self._own_middle_y = float(upper + 0.6 * (lower - upper))
+        self._colour(picture, source)
+
+    def _colour(self, picture: np.ndarray, source: np.ndarray) -> None:
+        size = picture.shape[0]
+        lips = stencil(picture.shape, source[list(lm.OUTER_LIPS), :2] * size)
+        opening = stencil(picture.shape, source[list(lm.INNER_LIPS), :2] * size)
+        lips[opening > 0] = 0
+        lip = np.array(cv2.mean(picture, lips)[:3], np.float32)
+        face = stencil(picture.shape, source[list(lm.FACE_OVAL), :2] * size)
+        skin = picture[face > 0].astype(np.float32) if (face > 0).any() else lip[None]
+        bright = skin[skin.sum(1) >= np.percentile(skin.sum(1), 75)].mean(0)
+        grey = float(bright.mean())
+        # White in the light that makes common skin look like this one.
+        tint = np.minimum(bright / _COMMON_SKIN / max(float(bright[0]), 1.0), (1.0, 0.95, 0.88))
+        self._teeth = tint * min(0.95 * float(bright.max()), 215)
+        seen = picture[cv2.erode(opening, np.ones((3, 3), np.uint8)) > 0].astype(np.float32)
+        if len(seen) > 20:
+            brightest = seen[seen.sum(1) >= np.percentile(seen.sum(1), 70)].mean(0)
+            if brightest.mean() > 0.75 * grey:
+                self._teeth = brightest
+        self._cavity = 0.16 * lip + 0.02 * grey
+        self._tongue = 0.72 * lip + 0.06 * grey * np.array([1.0, 0.55, 0.55], np.float32)
+
+    def draw(self, canvas: np.ndarray, face: np.ndarray) -> None:
+        """Draw what is seen between the lips of `face` (478, 3) into `canvas` (S, S, 3) uint8, in place."""
+        size = canvas.shape[0]
+        now = _Seen.of(face, size, self._depth)
+        lips = face[list(lm.INNER_LIPS), :2] * size
+        gaps = np.linalg.norm(face[list(lm.INNER_LIP_UPPER), :2] - face[list(lm.INNER_LIP_LOWER), :2], axis=1) * size
+        # A slit narrower than a pixel shows nothing.
+        shown = float(np.clip(gaps.max() - 0.5, 0, 1))
+        found = masked_window(lips, size)
+        if found is None or shown == 0:
+            return
+        x0, y0, mask = found
+        height, width = mask.shape
+        columns, rows = np.meshgrid(
+            np.arange(x0, x0 + width, dtype=np.float32) + 0.5, np.arange(y0, y0 + height, dtype=np.float32) + 0.5
+        )
+        into = np.linalg.inv(now.across_px).astype(np.float32)
+        away_x, away_y = columns - np.float32(now.origin_px[0]), rows - np.float32(now.origin_px[1])
+        x, y = into[0, 0] * away_x + into[0, 1] * away_y, into[1, 0] * away_x + into[1, 1] * away_y
+        jaw = float(now.upright[_JAW, 1].mean()) - self._jaw_y
+        inside = self._drawn(x - self._middle_x, y, now, jaw, 1 / max(np.linalg.norm(now.across_px[:, 1]), 1e-6))
+        own, weight = self._own_inside(x, y, jaw)
+        inside += weight * (own - inside)
+        lay(canvas, x0, y0, inside, mask * shown)
+
+    def _drawn(self, x: np.ndarray, y: np.ndarray, now: _Seen, jaw: float, pixel: float) -> np.ndarray:
+        """Cavity, tongue and teeth at places in the head's own axes (x from the middle), in eye distances.
+
+        Args:
+            jaw: how far the jaw is down.
+            pixel: size of a pixel, which edges are as soft as.
+        """
+        soft = max(pixel, 0.008)
+        upper_lip = np.interp(x, *_curve(now.upright, lm.INNER_LIP_UPPER, self._middle_x)).astype(np.float32)
+        lower_lip = np.interp(x, *_curve(now.upright, lm.INNER_LIP_LOWER, self._middle_x)).astype(np.float32)
+        inside = np.empty((*x.shape, 3), np.float32)
+        inside[:] = self._cavity
+        bottom = self._lower_edge + jaw
+        # The tongue lies behind the lower teeth, lit from the front.
+        tongue_top = bottom - 0.10 + 0.9 * x * x
+        rise = np.clip((y - tongue_top) / 0.16, 0, 1)
+        _over(inside, self._tongue * (0.35 + 0.65 * rise[..., None]), _edge(y - tongue_top, 0.03) * (0.5 + 0.5 * rise))
+        lower = _edge(y - (bottom + _scallop(x, _LOWER_ENDS, 0.012) + 0.25 * x * x), soft)
+        _over(inside, self._row(x, _LOWER_ENDS, 0.52), lower * _edge(_ROW_HALF_WIDTH - 0.06 - np.abs(x), 0.05))
+        edge = self._upper_edge - _scallop(x, _UPPER_ENDS, 0.020) - 0.22 * x * x
+        upper = _edge(edge - y, soft) * _edge(_ROW_HALF_WIDTH - np.abs(x), 0.05)
+        _over(inside, self._row(x, _UPPER_ENDS, 1.0), upper)
+        # Lips throw a shadow on what lies behind them, and less light comes to the corners.
+        shade = 1 - 0.45 * np.exp(-np.maximum(y - upper_lip, 0) / 0.035) - 0.25 * np.exp(
+            -np.maximum(lower_lip - y, 0) / 0.02
+        )
+        return inside * shade[..., None]
+
+    def _row(self, x: np.ndarray, ends: np.ndarray, light: float) -> np.ndarray:
+        """Colour (..., 3) of a row of teeth: a little darker between them, much darker where it runs back."""
+        between = sum(np.exp(-(((np.abs(x) - end) / 0.011) ** 2)) for end in ends) + np.exp(-((x / 0.009) ** 2))
+        turned = 1 - 0.55 * np.clip(np.abs(x) / _ROW_HALF_WIDTH, 0, 1) ** 2
+        lit = (light * turned * (1 - 0.14 * between))[..., None]
+        return lit * self._teeth + (1 - lit) * self._cavity
+
+    def _own_inside(self, x: np.ndarray, y: np.ndarray, jaw: float) -> tuple[np.ndarray, np.ndarray]:
+        """What the picture itself shows of its inside at these places (..., 3), and how far it does (..., 1).
+
+        Its upper part stays with the head, its lower part goes with the jaw.
+        """
+        if self._gap < 0.02:
+            return np.zeros((*x.shape, 3), np.float32), np.zeros((*x.shape, 1), np.float32)
+        total, weights = np.zeros((*x.shape, 3), np.float32), np.zeros((*x.shape, 1), np.float32)
+        soft = max(0.25 * self._gap, 1e-3)
+        for down, sign in ((0.0, 1.0), (jaw, -1.0)):
+            at = y - down
+            part = _edge(sign * (self._own_middle_y - at), soft)
+            origin, across = self._source.origin_px, self._source.across_px
+            look = np.stack([origin[0] + across[0, 0] * x + across[0, 1] * at,
+                             origin[1] + across[1, 0] * x + across[1, 1] * at], 2).astype(np.float32) - 0.5  # fmt: skip
+            colour = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            weight = (part * cv2.remap(self._own, look, None, cv2.INTER_LINEAR, borderValue=0) / 255)[..., None]
+            total += weight * colour
+            weights += weight
+        return total / np.maximum(weights, 1e-3), np.minimum(weights, 1.0)
+
+
+def _curve(upright: np.ndarray, numbers: tuple[int, ...], middle_x: float) -> tuple[np.ndarray, np.ndarray]:
+    points = upright[list(numbers), :2]
+    order = np.argsort(points[:, 0])
+    return points[order, 0] - middle_x, points[order, 1]
+
+
+def _scallop(x: np.ndarray, ends: np.ndarray, depth: float) -> np.ndarray:
+    """How far the edge of a row of teeth draws back, which it does between two of them."""
+    starts = np.concatenate([[0.0], ends[:-1]])
+    number = np.clip(np.searchsorted(ends, np.abs(x)), 0, len(ends) - 1)
+    along = (np.abs(x) - starts[number]) / (ends - starts)[number]
+    return depth * np.abs(2 * along - 1) ** 3
+
+
+def _edge(distance: np.ndarray, soft: float) -> np.ndarray:
+    """0 outside (negative), 1 inside, smooth over `soft`."""
+    u = np.clip(distance / soft * 0.5 + 0.5, 0, 1)
+    return u * u * (3 - 2 * u)
+
+
+def _over(inside: np.ndarray, colour: np.ndarray, weight: np.ndarray) -> None:
+    inside += weight[..., None] * (colour - inside)
