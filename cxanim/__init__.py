@@ -22,6 +22,7 @@ _HOMES = {
     "animate": "cxanim.pipelines.animate",
     "drive": "cxanim.pipelines.drive",
     "evaluate": "cxanim.pipelines.evaluate",
+    "evaluate_photo": "cxanim.pipelines.faithful",
     "extract_motion": "cxanim.pipelines.extract",
     "train": "cxanim.pipelines.fit",
 }

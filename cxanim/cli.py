@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from cxanim import __version__
 from cxanim.errors import BadSetting, Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
-from cxanim.settings import add_flags, from_flags
+from cxanim.settings import add_flags, from_flags, knobs
 from cxanim.terminal import Terminal, quiet_native_libraries
 
 
@@ -225,12 +225,19 @@ def _drive(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     from cxanim.pipelines.evaluate import EvaluateSettings
+    from cxanim.pipelines.faithful import FaithfulSettings
 
-    parser.add_argument("puppet", type=Path, metavar="NAME.puppet")
-    parser.add_argument("clip", type=Path, metavar="CLIP")
+    parser.add_argument("puppet", type=Path, nargs="?", metavar="NAME.puppet", help="a puppet to score, and")
+    parser.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help="a clip of its target")
+    help = "instead of a puppet and a clip: score how this photo follows a driver"
+    parser.add_argument("--photo", type=Path, metavar="PHOTO", help=help)
+    parser.add_argument("--driver", type=Path, metavar="CLIP", help="the video that the photo follows")
+    parser.add_argument("--landmarks", type=Path, metavar="FILE.json", help="where the photo's face is, as for animate")
     help = "score what follows this share of the clip and a second (0 to 0.95, default 0)"
     parser.add_argument("--from", dest="start", type=float, default=None, metavar="SHARE", help=help)
     add_flags(parser.add_argument_group("settings"), EvaluateSettings, without=("start",))
+    photo = parser.add_argument_group("settings of a photo")
+    add_flags(photo, FaithfulSettings, without=[knob.name for knob in knobs(EvaluateSettings)])
     _add_machine(parser)
 
 
@@ -238,6 +245,10 @@ def _evaluate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.evaluate import EvaluateSettings, evaluate
     from cxanim.pipelines.puppet import Puppet
 
+    if bool(flags.photo) != bool(flags.driver) or bool(flags.photo) == bool(flags.puppet and flags.clip):
+        raise BadSetting("evaluate: expected a puppet and a clip, or --photo and --driver.", "Give one of both pairs.")
+    if flags.photo:
+        return _evaluate_photo(flags, terminal)
     settings, machine = from_flags(EvaluateSettings, flags), _machine(flags)
     watch = terminal.watch
     scores = evaluate(Puppet.load(flags.puppet), flags.clip, settings, machine, watch)
@@ -245,6 +256,23 @@ def _evaluate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     if not flags.json:
         terminal.close()
         _print_scores(scores)
+    return scores
+
+
+def _evaluate_photo(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.pipelines.faithful import FaithfulSettings, evaluate_photo
+    from cxanim.pipelines.placed_face import read_placed_face
+
+    face = read_placed_face(flags.landmarks, flags.photo) if flags.landmarks else None
+    settings, watch = from_flags(FaithfulSettings, flags), terminal.watch
+    scores = evaluate_photo(flags.photo, flags.driver, settings, _machine(flags), watch, face=face)
+    terminal.say(*watch.notes)
+    if not flags.json:
+        terminal.close()
+        for name, value in scores.items():
+            if isinstance(value, dict):
+                value = ", ".join(f"{part} {'-' if one is None else one}" for part, one in value.items())
+            print(f"{name:18}{'-' if value is None else value}")
     return scores
 
 
@@ -292,6 +320,8 @@ COMMANDS = {
     "animate": Command("make the face of a photo move", _add_animate, _animate),
     "train": Command("train a puppet from a clip or a photo", _add_train, _train),
     "drive": Command("move a puppet with a video", _add_drive, _drive),
-    "evaluate": Command("score a puppet on a clip of its target", _add_evaluate, _evaluate),
+    "evaluate": Command(
+        "score a puppet on a clip of its target, or how a photo follows a driver", _add_evaluate, _evaluate
+    ),
     "motion": Command("extract motions from videos, and list those that come along", _add_motion, _motion),
 }

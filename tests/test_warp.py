@@ -131,7 +131,12 @@ def test_a_held_edge_does_not_move(edge):
 
 def test_no_hole_opens_whatever_the_face_does():
     white = np.full((SIZE_PX, SIZE_PX, 3), 255, np.uint8)
-    shown = Warp(white, portrait_face()).show(acted(yaw_deg=25, pitch_deg=-12, roll_deg=15, right=0.3, brow_left=1))
+    face = acted(yaw_deg=25, pitch_deg=-12, roll_deg=15, right=0.3, brow_left=1)
+    shown = Warp(white, portrait_face()).show(face)
+    # Between the lips of a smile, which such a turn moves a little, teeth are drawn.
+    mouth = np.zeros((SIZE_PX, SIZE_PX), np.uint8)
+    cv2.fillPoly(mouth, [np.int32(face[list(lm.OUTER_LIPS), :2] * SIZE_PX)], 1)
+    shown[cv2.dilate(mouth, np.ones((5, 5), np.uint8)) > 0] = 255
     assert shown.min() >= 254
 
 

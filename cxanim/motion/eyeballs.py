@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cxanim.motion.eye_frame import Eye, EyeFrame, places
-from cxanim.motion.inlay import lay, masked_window, stencil
+from cxanim.motion.inlay import lay, masked_window, spread, stencil
 
 _PATCH = (64, 96)  # rows and columns of an eyeball's own picture
 _REACH = 0.65  # how far it goes from the middle of the eye, in widths of the eye
@@ -45,7 +45,9 @@ class Eyeball:
             return
         x0, y0, mask = found
         along, down = now.inside(places(x0, y0, mask.shape))
-        down = down * min(1.0, self._opening / max(opening, 1e-6))  # an eye opened wider than the picture's is stretched
+        down = down * min(
+            1.0, self._opening / max(opening, 1e-6)
+        )  # an eye opened wider than the picture's is stretched
         eyeball = self._was.fetch(self._picture, along, down).astype(np.float32)
         shift = np.array(now.inside(face_px[self._eye.iris[0]])) - self._iris
         shift = np.clip(shift, (-0.32, -0.8 * self._radius), (0.32, 0.8 * self._radius))
@@ -78,13 +80,13 @@ class Eyeball:
         is_iris = seen & (away < 1.1 * self._radius)
         if is_white.sum() < _LEAST_WHITE:  # an iris that fills the eye, as in a drawing
             is_white = seen
-        white = _spread(patch, is_white)
+        white = spread(patch, is_white)
         # What a lid hides of the iris is as its other half.
         flipped = (2 * self._iris[1] - y).astype(np.float32)
         below = self._was.fetch(self._picture, x, flipped).astype(np.float32)
         is_below = (self._was.fetch(slit, x, flipped) > 200) & (away < 1.1 * self._radius) & ~is_iris
         patch[is_below] = below[is_below]
-        return white, _spread(patch, is_iris | is_below)
+        return white, spread(patch, is_iris | is_below)
 
 
 def _in_patch(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,18 +94,3 @@ def _in_patch(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = _PATCH
     scale = columns / (2 * _REACH)
     return (x * scale + columns / 2 - 0.5).astype(np.float32), (y * scale + rows / 2 - 0.5).astype(np.float32)
-
-
-def _spread(patch: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The patch where it is known, and smooth colours of what is known near by elsewhere."""
-    if not known.any():
-        return patch.copy()
-    weight = known.astype(np.float32)
-    total = patch * weight[..., None]
-    filled = np.broadcast_to(total.sum((0, 1)) / weight.sum(), patch.shape).copy()
-    for sigma in (24, 12, 6, 3):
-        near = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
-        colour = cv2.GaussianBlur(total, (0, 0), sigma) / np.maximum(near, 1e-6)
-        trust = np.clip(near / 0.15, 0, 1)
-        filled += trust * (colour - filled)
-    return np.where(known[..., None], patch, filled).astype(np.float32)

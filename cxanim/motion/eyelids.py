@@ -9,8 +9,8 @@ import numpy as np
 from cxanim.motion.eye_frame import Eye, EyeFrame, places
 from cxanim.motion.inlay import lay, masked_window
 
-_LASHES = 0.45  # of what is seen of an open lid, its edge with the lashes and their shadow
-_MOST_LASHES = 0.09  # in widths of the eye
+_LASHES = 0.65  # of what is seen of an open lid, its edge with the lashes and their shadow
+_MOST_LASHES = 0.13  # in widths of the eye
 
 
 def draw_lid(canvas: np.ndarray, picture: np.ndarray, source_px: np.ndarray, face_px: np.ndarray, eye: Eye) -> None:

@@ -28,16 +28,30 @@ class FaceLayer:
         x0_px, y0_px: the window's first column and row.
         look_px: (h, w, 2) float32 where each of its pixels looks, for ``cv2.remap``.
         cover: (h, w) float32, 1 on the face, falling to 0 within its edge.
-        mirror_px: where it looks on the other side of the face, or None where nothing is to be guessed.
-        guessed: (h, w) float32 how much of each pixel is taken from there.
+        guess: what is to be taken from the other side of the face, or None.
     """
 
     x0_px: int
     y0_px: int
     look_px: np.ndarray
     cover: np.ndarray
-    mirror_px: np.ndarray | None = None
-    guessed: np.ndarray | None = None
+    guess: "Guess | None" = None
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A part of a face layer that is better seen on the other side of the face.
+
+    Attributes:
+        rows, columns: which part of the layer's window.
+        look_px: (h, w, 2) float32 where its pixels look on the other side.
+        share: (h, w) float32 how much of each is taken from there.
+    """
+
+    rows: slice
+    columns: slice
+    look_px: np.ndarray
+    share: np.ndarray
 
 
 class FaceMap:
@@ -84,15 +98,34 @@ class FaceMap:
         places = ((np.stack([columns, rows], 1) + low + 0.5) * step).astype(np.float32)
         look = self._grid(places, rows, columns, looked_up(places, which, target, self._source), (height, width))
         cover = np.clip(2 * cv2.blur(covered, (3, 3)) - 1, 0, 1)
-        weights = self._guessed(face)
-        mirror = guessed = None
-        if weights[which].max() > 0.02:
-            guessed = np.zeros((height, width), np.float32)
-            guessed[rows, columns] = weights[which]
-            guessed = self._fine(cv2.blur(guessed, (7, 7)))
-            mirror = looked_up(places, which, target, self._mirrored)
-            mirror = self._grid(places, rows, columns, mirror, (height, width))
-        return FaceLayer(int(x0 * step), int(y0 * step), look, self._fine(cover), mirror, guessed)
+        guess = self._guess(face, target, places, rows, columns, which, (height, width))
+        return FaceLayer(int(x0 * step), int(y0 * step), look, self._fine(cover), guess)
+
+    def _guess(
+        self,
+        face: np.ndarray,
+        target: np.ndarray,
+        places: np.ndarray,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        which: np.ndarray,
+        shape: tuple[int, int],
+    ) -> Guess | None:
+        weights = self._guessed(face)[which]
+        if weights.max() < 0.05:
+            return None
+        share = np.zeros(shape, np.float32)
+        share[rows, columns] = weights
+        share = cv2.blur(share, (7, 7))
+        there = share > 0.02
+        if not there.any():
+            return None
+        y0, y1 = np.flatnonzero(there.any(1))[[0, -1]] + (0, 1)
+        x0, x1 = np.flatnonzero(there.any(0))[[0, -1]] + (0, 1)
+        look = self._grid(places, rows, columns, looked_up(places, which, target, self._mirrored), shape)
+        step = self._step
+        part = slice(y0 * step, y1 * step), slice(x0 * step, x1 * step)
+        return Guess(*part, np.ascontiguousarray(look[part]), self._fine(share[y0:y1, x0:x1]))
 
     def _grid(
         self, places: np.ndarray, rows: np.ndarray, columns: np.ndarray, look: np.ndarray, shape: tuple[int, int]

@@ -46,3 +46,18 @@ def lay(canvas: np.ndarray, x0: int, y0: int, layer: np.ndarray, mask: np.ndarra
     under = canvas[y0 : y0 + height, x0 : x0 + width]
     weight = mask.astype(np.float32)[..., None] / 255
     under[:] = np.clip(under + weight * (layer.astype(np.float32) - under) + 0.5, 0, 255).astype(np.uint8)
+
+
+def spread(patch: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) where it is `known` (H, W) bool, and smooth colours of what is known near by elsewhere."""
+    if not known.any():
+        return patch.copy()
+    weight = known.astype(np.float32)
+    total = patch * weight[..., None]
+    filled = np.broadcast_to(total.sum((0, 1)) / weight.sum(), patch.shape).copy()
+    for sigma in (24, 12, 6, 3):
+        near = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
+        colour = cv2.GaussianBlur(total, (0, 0), sigma) / np.maximum(near, 1e-6)
+        trust = np.clip(near / 0.15, 0, 1)
+        filled += trust * (colour - filled)
+    return np.where(known[..., None], patch, filled).astype(np.float32)

@@ -2,8 +2,8 @@
 
 General idea: the face mesh, its three holes (eyes and mouth) closed by strips, and an *apron* of rings round the face
 form one sheet of triangles. Inside a triangle the map is affine. On the apron the face's motion dies away, slowly over
-the hair and quickly over the neck and shoulders; beyond it nothing moves. The sheet is continuous, so nothing tears; a
-chin that drops far lies over the neck, with an edge. What must not smear (lids, lips) is laid over it in `layers.py`.
+the hair and quickly over the neck and shoulders; beyond it nothing moves. The sheet is continuous, so nothing tears.
+Where the face comes to lie over hair, neck or itself, `face_map.py` lays it there with an edge.
 
 Convention:
     - points: ``(x, y)`` normalised to the crop (see `pose.py`).

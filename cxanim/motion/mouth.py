@@ -23,8 +23,10 @@ _UPPER_ENDS = np.array([0.137, 0.236, 0.335, 0.40, 0.44])
 _LOWER_ENDS = np.array([0.087, 0.180, 0.285, 0.36, 0.41])
 _ROW_HALF_WIDTH = 0.46
 _SHOWN_AT_REST = 0.032  # the upper teeth reach so far below the lip of a mouth that begins to open
-_LOWER_SHOWN = 0.015
+_LOWER_SHOWN, _MOST_LOWER = 0.015, 0.06
 _BEHIND_LIPS = 0.10
+_MOST_STRETCH = 1.3
+_OPEN = 0.02  # gap from which a mouth is open in the picture
 _COMMON_SKIN = np.array([1.0, 0.80, 0.70], np.float32)
 _JAW = [152, 175, 199, 200, 17]
 
@@ -61,6 +63,7 @@ class Mouth:
         upright = (source - centre) @ axes / unit
         self._depth = float(upright[list(lm.INNER_LIPS), 2].mean() + _BEHIND_LIPS)
         self._source = _Seen.of(source, size, self._depth)
+        self._shape = _shape(upright)
         self._middle_x = float(upright[[13, 14], 0].mean())
         upper, lower = upright[13, 1], upright[14, 1]
         self._gap = max(0.0, float(lower - upper))
@@ -68,9 +71,11 @@ class Mouth:
         self._upper_edge = float(upper + 0.3 * self._gap + _SHOWN_AT_REST)
         self._lower_edge = float(lower - _LOWER_SHOWN - 0.15 * self._gap)
         self._jaw_y = float(upright[_JAW, 1].mean())
+        # Of a mouth that is a little open upper teeth are seen, of a wide one lower ones too.
+        self._own_top = float(upper)
+        self._own_split = float(upper + np.interp(self._gap, (0.15, 0.35), (0.9, 0.55)) * self._gap)
         opening = source[list(lm.INNER_LIPS), :2] * size
-        self._own = cv2.GaussianBlur(cv2.erode(stencil(picture.shape, opening), np.ones((3, 3), np.uint8)), (3, 3), 0)
-        self._own_middle_y = float(upper + 0.6 * (lower - upper))
+        self._own = cv2.GaussianBlur(stencil(picture.shape, opening), (3, 3), 0)
         self._colour(picture, source)
 
     def _colour(self, picture: np.ndarray, source: np.ndarray) -> None:
@@ -100,8 +105,9 @@ class Mouth:
         now = _Seen.of(face, size, self._depth)
         lips = face[list(lm.INNER_LIPS), :2] * size
         gaps = np.linalg.norm(face[list(lm.INNER_LIP_UPPER), :2] - face[list(lm.INNER_LIP_LOWER), :2], axis=1) * size
-        # A slit narrower than a pixel shows nothing.
-        shown = float(np.clip(gaps.max() - 0.5, 0, 1))
+        # A slit narrower than a pixel shows nothing, and lips as in the picture what they show there.
+        moved = np.abs(_shape(now.upright) - self._shape).max()
+        shown = float(np.clip(gaps.max() - 0.5, 0, 1) * np.clip(moved / 0.02 - 0.1, 0, 1))
         found = masked_window(lips, size)
         if found is None or shown == 0:
             return
@@ -113,13 +119,40 @@ class Mouth:
         into = np.linalg.inv(now.across_px).astype(np.float32)
         away_x, away_y = columns - np.float32(now.origin_px[0]), rows - np.float32(now.origin_px[1])
         x, y = into[0, 0] * away_x + into[0, 1] * away_y, into[1, 0] * away_x + into[1, 1] * away_y
-        jaw = float(now.upright[_JAW, 1].mean()) - self._jaw_y
-        inside = self._drawn(x - self._middle_x, y, now, jaw, 1 / max(np.linalg.norm(now.across_px[:, 1]), 1e-6))
-        own, weight = self._own_inside(x, y, jaw)
-        inside += weight * (own - inside)
+        # A mouth that goes up or to the side as a whole takes its inside along: so far is the head itself not known.
+        shift_x, shift_y = self._shift(now.upright)
+        x, y = x - np.float32(shift_x), y - np.float32(shift_y)
+        # Lips that open without the chin still show no more than the tips of the lower teeth.
+        jaw = max(
+            float(now.upright[_JAW, 1].mean()) - self._jaw_y - shift_y,
+            float(now.upright[14, 1]) - shift_y - _MOST_LOWER - self._lower_edge,
+        )
+        inside = self._drawn(
+            x - self._middle_x,
+            y,
+            now,
+            (shift_x, shift_y),
+            jaw,
+            1 / max(float(np.linalg.norm(now.across_px[:, 1])), 1e-6),
+        )
+        if self._gap > _OPEN:
+            # A little wider or further open than in the picture, its own inside is stretched: no gap is seen round it.
+            width, height = np.clip(_extent(now.upright) / _extent(self._source.upright), 1.0, _MOST_STRETCH)
+            x = self._middle_x + (x - self._middle_x) / np.float32(width)
+            y = self._own_top + (y - self._own_top) / np.float32(height)
+            self._lay_own(inside, x, y, jaw)
         lay(canvas, x0, y0, inside, mask * shown)
 
-    def _drawn(self, x: np.ndarray, y: np.ndarray, now: _Seen, jaw: float, pixel: float) -> np.ndarray:
+    def _shift(self, upright: np.ndarray) -> tuple[float, float]:
+        """How far the mouth has gone as a whole: to the left of the subject, and down as far as both lips have."""
+        move = upright[list(lm.INNER_LIPS), :2] - self._source.upright[list(lm.INNER_LIPS), :2]
+        upper, lower = (upright[number, 1] - self._source.upright[number, 1] for number in (13, 14))
+        together = min(abs(upper), abs(lower)) * np.sign(upper) if upper * lower > 0 else 0.0
+        return float(move[:, 0].mean()), float(together)
+
+    def _drawn(
+        self, x: np.ndarray, y: np.ndarray, now: _Seen, shift: tuple[float, float], jaw: float, pixel: float
+    ) -> np.ndarray:
         """Cavity, tongue and teeth at places in the head's own axes (x from the middle), in eye distances.
 
         Args:
@@ -127,8 +160,10 @@ class Mouth:
             pixel: size of a pixel, which edges are as soft as.
         """
         soft = max(pixel, 0.008)
-        upper_lip = np.interp(x, *_curve(now.upright, lm.INNER_LIP_UPPER, self._middle_x)).astype(np.float32)
-        lower_lip = np.interp(x, *_curve(now.upright, lm.INNER_LIP_LOWER, self._middle_x)).astype(np.float32)
+        upper_lip, lower_lip = (
+            np.interp(x, *_curve(now.upright, lip, self._middle_x + shift[0])).astype(np.float32) - np.float32(shift[1])
+            for lip in (lm.INNER_LIP_UPPER, lm.INNER_LIP_LOWER)
+        )
         inside = np.empty((*x.shape, 3), np.float32)
         inside[:] = self._cavity
         bottom = self._lower_edge + jaw
@@ -142,8 +177,10 @@ class Mouth:
         upper = _edge(edge - y, soft) * _edge(_ROW_HALF_WIDTH - np.abs(x), 0.05)
         _over(inside, self._row(x, _UPPER_ENDS, 1.0), upper)
         # Lips throw a shadow on what lies behind them, and less light comes to the corners.
-        shade = 1 - 0.45 * np.exp(-np.maximum(y - upper_lip, 0) / 0.035) - 0.25 * np.exp(
-            -np.maximum(lower_lip - y, 0) / 0.02
+        shade = (
+            1
+            - 0.45 * np.exp(-np.maximum(y - upper_lip, 0) / 0.035)
+            - 0.25 * np.exp(-np.maximum(lower_lip - y, 0) / 0.02)
         )
         return inside * shade[..., None]
 
@@ -154,26 +191,30 @@ class Mouth:
         lit = (light * turned * (1 - 0.14 * between))[..., None]
         return lit * self._teeth + (1 - lit) * self._cavity
 
-    def _own_inside(self, x: np.ndarray, y: np.ndarray, jaw: float) -> tuple[np.ndarray, np.ndarray]:
-        """What the picture itself shows of its inside at these places (..., 3), and how far it does (..., 1).
-
-        Its upper part stays with the head, its lower part goes with the jaw.
-        """
-        if self._gap < 0.02:
-            return np.zeros((*x.shape, 3), np.float32), np.zeros((*x.shape, 1), np.float32)
-        total, weights = np.zeros((*x.shape, 3), np.float32), np.zeros((*x.shape, 1), np.float32)
-        soft = max(0.25 * self._gap, 1e-3)
-        for down, sign in ((0.0, 1.0), (jaw, -1.0)):
+    def _lay_own(self, inside: np.ndarray, x: np.ndarray, y: np.ndarray, jaw: float) -> None:
+        """Lay what the picture itself shows over what is drawn: its upper part stays with the head, its lower part
+        goes with the jaw."""
+        soft = max(0.15 * self._gap, 0.01)
+        for down, sign in ((jaw, -1.0), (0.0, 1.0)):
             at = y - down
-            part = _edge(sign * (self._own_middle_y - at), soft)
             origin, across = self._source.origin_px, self._source.across_px
             look = np.stack([origin[0] + across[0, 0] * x + across[0, 1] * at,
                              origin[1] + across[1, 0] * x + across[1, 1] * at], 2).astype(np.float32) - 0.5  # fmt: skip
             colour = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            weight = (part * cv2.remap(self._own, look, None, cv2.INTER_LINEAR, borderValue=0) / 255)[..., None]
-            total += weight * colour
-            weights += weight
-        return total / np.maximum(weights, 1e-3), np.minimum(weights, 1.0)
+            known = cv2.remap(self._own, look, None, cv2.INTER_LINEAR, borderValue=0).astype(np.float32) / 255
+            _over(inside, colour, known * _edge(sign * (self._own_split - at), soft))
+
+
+def _shape(upright: np.ndarray) -> np.ndarray:
+    """The inner lips, wherever they are."""
+    lips = upright[list(lm.INNER_LIPS), :2]
+    return lips - lips.mean(0)
+
+
+def _extent(upright: np.ndarray) -> np.ndarray:
+    """Width and height of the opening between the lips, at least a thousandth."""
+    width = upright[lm.INNER_LIP_UPPER[-1], 0] - upright[lm.INNER_LIP_UPPER[0], 0]
+    return np.maximum(np.abs([width, upright[14, 1] - upright[13, 1]]), 1e-3)
 
 
 def _curve(upright: np.ndarray, numbers: tuple[int, ...], middle_x: float) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,7 @@ from cxanim.motion.ratios import eye_closure, eye_openness, mouth_gap, upright_m
 from cxanim.motion.regions import region_weights, yardsticks
 from cxanim.settings import Settings, setting
 
+_READ_AS_SHUT = 1.2  # the detector hardly ever sees lids that are shut as wholly shut, and drawn ones even less
 _MOST_COMPARED = 1000  # faces among which the neutral one is chosen
 
 
@@ -155,7 +156,7 @@ class _Neutral:
             shift=(centre_now - self.centre) / self.unit,
             scale=motion.scale,
             offsets=offsets,
-            closure=eye_closure(unposed, self.face),
+            closure=np.clip(_READ_AS_SHUT * eye_closure(unposed, self.face), -0.6, 1.0),
             gap=upright_mouth_gap(unposed @ self.axes) - self.gap,
         )
 

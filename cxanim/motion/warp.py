@@ -1,7 +1,8 @@
 """The instant puppet: one picture of a face, shown with any other expression and turn of the head, without training.
 
-General idea: the person is warped along the face mesh (`mesh.py`), eyeballs and the inside of the mouth are laid into
-the slits (`layers.py`), and the whole is set before a background plate that does not move.
+General idea: the person is warped along the face mesh (`mesh.py`), the face is laid over once more with its own edge
+(`face_map.py`), then what must not smear: eyeballs, lids, and the inside of the mouth. The whole is set before a
+background plate that does not move.
 """
 
 import cv2
@@ -10,14 +11,13 @@ import numpy as np
 from cxanim.motion.eye_frame import EYES
 from cxanim.motion.eyeballs import Eyeball
 from cxanim.motion.eyelids import draw_lid
-from cxanim.motion.face_map import FaceLayer, FaceMap
+from cxanim.motion.face_map import FaceLayer, FaceMap, Guess
 from cxanim.motion.mesh import BODY_FOLLOWS, Edges, MeshMap, upsampled
 from cxanim.motion.mouth import Mouth
 from cxanim.motion.ratios import eye_openness
 
 _REACH_CELLS = 64
 _SHUT = 0.1  # openness of an eye
-_INTERPOLATION = cv2.INTER_CUBIC  # a bilinear look between pixels takes half of a picture's finest texture away
 
 
 class Warp:
@@ -87,7 +87,7 @@ class Warp:
     def _shown(self, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The picture, and where in it the person is."""
         backward = upsampled(self._mesh.backward(face), self.size_px)
-        moved = cv2.remap(self._layered, backward, None, _INTERPOLATION, borderMode=cv2.BORDER_REFLECT_101)
+        moved = cv2.remap(self._layered, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         self._lay_face(moved, face)
         alpha = np.ascontiguousarray(moved[..., 3])
         if self._still is None:
@@ -106,26 +106,29 @@ class Warp:
         layer = self._face_map.at(face)
         if layer is None:
             return
-        fine = self._fetched(self._layered, layer.look_px)
-        if layer.mirror_px is not None and layer.guessed is not None:
-            guess = self._guess(layer)
-            fine[..., :3] = cv2.blendLinear(guess, np.ascontiguousarray(fine[..., :3]), layer.guessed, 1 - layer.guessed)
+        fine = _fetched(self._layered, layer.look_px)
+        if layer.guess is not None:
+            self._guess(fine, layer, layer.guess)
         height, width = layer.cover.shape
         under = moved[layer.y0_px : layer.y0_px + height, layer.x0_px : layer.x0_px + width]
         under[:] = cv2.blendLinear(fine, np.ascontiguousarray(under), layer.cover, 1 - layer.cover)
 
-    def _guess(self, layer: FaceLayer) -> np.ndarray:
-        """What the other side of the face shows, in the light of this one."""
+    def _guess(self, fine: np.ndarray, layer: FaceLayer, guess: Guess) -> None:
+        """Blend in what the other side of the face shows, in the light of this one."""
         if self._evened is None:
             width = (self.face[:468, 0].max() - self.face[:468, 0].min()) * self.size_px
             self._evened = cv2.GaussianBlur(self.picture, (0, 0), max(1.0, 0.07 * width))
-        texture = self._fetched(self.picture, layer.mirror_px).astype(np.float32)
-        here, there = (self._fetched(self._evened, look).astype(np.float32) for look in (layer.look_px, layer.mirror_px))
-        return np.clip(texture + here - there, 0, 255).astype(np.uint8)
+        texture = _fetched(self.picture, guess.look_px).astype(np.float32)
+        here = _fetched(self._evened, np.ascontiguousarray(layer.look_px[guess.rows, guess.columns]))
+        there = _fetched(self._evened, guess.look_px)
+        colour = texture + here.astype(np.float32) - there
+        window = fine[guess.rows, guess.columns, :3]
+        window[:] = np.clip(window + guess.share[..., None] * (colour - window), 0, 255)
 
-    @staticmethod
-    def _fetched(picture: np.ndarray, look_px: np.ndarray) -> np.ndarray:
-        return cv2.remap(picture, look_px, None, _INTERPOLATION, borderMode=cv2.BORDER_REFLECT_101)
+
+def _fetched(picture: np.ndarray, look_px: np.ndarray) -> np.ndarray:
+    # A bilinear look between pixels would take half of a picture's finest texture away.
+    return cv2.remap(picture, look_px, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndarray:

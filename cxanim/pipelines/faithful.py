@@ -35,7 +35,11 @@ from cxanim.settings import Settings, setting
 from cxanim.video import open_video
 
 _SHUT = 0.8  # closure from which an eye of the driver counts as closed
-_LEAST_SWING = {"yaw": 2.0, "pitch": 2.0, "roll": 2.0}  # degrees; what moves less tells nothing of whether it is followed
+_LEAST_SWING = {
+    "yaw": 2.0,
+    "pitch": 2.0,
+    "roll": 2.0,
+}  # degrees; what moves less tells nothing of whether it is followed
 _LEAST_RATIO_SWING = 0.01
 _LEAST_SHUT = 2  # eyes in frames: a single one may be a slip of the detector
 _PORTRAITS, _SELDOM = 8, 5  # what changes little is measured on some frames
@@ -50,7 +54,7 @@ class FaithfulSettings(Settings):
 
     quality: str = setting("instant", "quality of the photo's puppet, as for animate", choices=tuple(QUALITY_MINUTES))
     size: int = setting(512, "side of the puppet's pictures", choices=SIZES_PX[1:], unit="px")
-    frames: int = setting(120, "look at so many frames of the driver at most, evenly spread", low=8, high=10000)
+    frames: int = setting(60, "score at most so many frames, evenly spread", low=8, high=10000)
     features: str = setting("auto", "network for identity; auto takes vgg19 where it is at hand",
                             choices=("auto", "vgg19", "small"))  # fmt: skip
 
@@ -149,9 +153,8 @@ class Followed:
         faces = np.stack([face for face in seen.motion.faces if face is not None])
         at = [numbers.index(number) for number in chosen]
         neutral = calm[seen.motion.neutral]
-        return cls(
-            faces[at], calm[chosen], neutral, tuple(chosen), clip_crop(seen), tuple(portraits), trembling.mean, seen.notes
-        )  # fmt: skip
+        crop, pictures = clip_crop(seen), tuple(portraits)
+        return cls(faces[at], calm[chosen], neutral, tuple(chosen), crop, pictures, trembling.mean, seen.notes)
 
 
 class PhotoExam:
@@ -284,9 +287,7 @@ def _gain(name: str, asked: list[dict[str, float]], told: list[dict[str, float]]
     return round(float(np.cov(x, y)[0, 1] / np.var(x, ddof=1)), 4)
 
 
-def _series(
-    name: str, asked: list[dict[str, float]], told: list[dict[str, float]]
-) -> tuple[np.ndarray, np.ndarray]:
+def _series(name: str, asked: list[dict[str, float]], told: list[dict[str, float]]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([reading[name] for reading in asked]), np.array([reading[name] for reading in told])
 
 

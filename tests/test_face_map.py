@@ -1,0 +1,88 @@
+"""The fine map of the face: its own edge, the way it looks, and what it takes from the other side."""
+
+import numpy as np
+from faces import about_camera_axis, portrait, portrait_face, rotated
+
+from cxanim.motion import landmarks as lm
+from cxanim.motion.detect import face_triangles
+from cxanim.motion.face_map import FaceMap, facing
+from cxanim.motion.symmetry import mirrored_points
+from cxanim.motion.triangles import looked_up, paint, signed_areas
+from cxanim.motion.warp import Warp
+
+SIZE_PX = 256
+
+
+def turned(degrees: float) -> np.ndarray:
+    centre = tuple(portrait_face()[[127, 356]].mean(0))
+    return rotated(portrait_face(), about_camera_axis("y", degrees), centre)
+
+
+def test_every_point_has_one_mirror_image_and_is_its_own_images_image():
+    mirror = mirrored_points()
+    np.testing.assert_array_equal(mirror[mirror], np.arange(468))
+    for right, left in ((33, 263), (61, 291), (159, 386), (127, 356), (78, 308)):
+        assert mirror[right] == left
+    for middle in (lm.NOSE_TIP, lm.CHIN, lm.FOREHEAD, 0, 13, 14, 17):
+        assert mirror[middle] == middle
+
+
+def test_a_triangle_by_hand():
+    # Shown where it is twice as large as in the source, and moved.
+    target = np.array([[[2.0, 2.0], [10.0, 2.0], [2.0, 10.0]]])
+    source = np.array([[[1.0, 1.0], [5.0, 1.0], [1.0, 5.0]]])
+    np.testing.assert_allclose(signed_areas(target), [64])
+    places = np.array([[2.0, 2.0], [10.0, 2.0], [4.0, 6.0]])
+    found = looked_up(places, np.zeros(3, int), target, source)
+    np.testing.assert_allclose(found, [[1, 1], [5, 1], [2, 3]], atol=1e-5)
+    painted = paint(np.empty((12, 12), np.int32), target, np.array([0]))
+    assert painted[4, 4] == 0 and painted[0, 0] == -1 and painted[11, 11] == -1
+
+
+def test_a_face_at_rest_looks_at_its_own_pixels():
+    layer = FaceMap(portrait_face(), SIZE_PX).at(portrait_face())
+    height, width = layer.cover.shape
+    own = np.stack(np.meshgrid(np.arange(width) + layer.x0_px, np.arange(height) + layer.y0_px), axis=2)
+    np.testing.assert_allclose(layer.look_px[layer.cover > 0], own[layer.cover > 0], atol=1e-2)
+    assert layer.guess is None
+    column, row = (portrait_face()[lm.NOSE_TIP, :2] * SIZE_PX).astype(int)
+    assert layer.cover[row - layer.y0_px, column - layer.x0_px] == 1
+    assert layer.cover[0].max() == 0 and layer.cover[:, 0].max() == 0
+
+
+def test_a_face_out_of_the_picture_is_no_layer():
+    assert FaceMap(portrait_face(), SIZE_PX).at(portrait_face() + np.float32((3, 0, 0))) is None
+
+
+def test_a_turned_photos_hidden_side_is_taken_from_the_other():
+    # Seen from the side, then turned back: the far cheek is guessed, the near one is not.
+    aside = turned(38)
+    layer = FaceMap(aside, SIZE_PX).at(portrait_face())
+    assert layer.guess is not None and layer.guess.share.max() > 0.3
+    squarely = facing(aside, face_triangles())
+    far = 454 if squarely[_of(454)].mean() < squarely[_of(234)].mean() else 234
+    guessed_x = layer.x0_px + (layer.guess.columns.start + layer.guess.columns.stop) / 2
+    nose_x = portrait_face()[lm.NOSE_TIP, 0] * SIZE_PX
+    assert (guessed_x - nose_x) * (portrait_face()[far, 0] * SIZE_PX - nose_x) > 0
+
+
+def _of(point: int) -> np.ndarray:
+    return np.flatnonzero((face_triangles() == point).any(1))
+
+
+def test_the_edge_of_a_turned_face_is_no_stair():
+    white = np.full((SIZE_PX, SIZE_PX, 3), 255, np.uint8)
+    layer = FaceMap(portrait_face(), SIZE_PX).at(turned(20))
+    partly = (layer.cover > 0.05) & (layer.cover < 0.95)
+    assert partly.sum() > 2 * layer.cover.shape[0]  # some pixels of every row lie between
+    assert Warp(white, portrait_face()).show(portrait_face()).min() >= 254
+
+
+def test_the_finest_texture_survives_a_small_move():
+    # Half a pixel to the side: a bilinear look would average neighbours, and halve the variance of noise.
+    noise = np.random.default_rng(0).integers(0, 255, (SIZE_PX, SIZE_PX, 1)).astype(np.uint8).repeat(3, axis=2)
+    shown = Warp(noise, portrait_face()).show(portrait_face() + np.float32((0.5 / SIZE_PX, 0, 0)))
+    column, row = (portrait_face()[lm.FOREHEAD, :2] * SIZE_PX).astype(int)
+    patch = np.s_[row + 4 : row + 24, column - 12 : column + 12]
+    assert shown[patch].var() > 0.6 * noise[patch].var()
+    assert portrait().shape == shown.shape
