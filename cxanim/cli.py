@@ -34,6 +34,9 @@ class Command:
     run: Callable[[argparse.Namespace, Terminal], dict[str, Any]]
 
 
+_OUTPUT = "an .mp4, .webm or .gif, the last two transparent where the target is; of a still picture also a .png or .jpg"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -89,6 +92,8 @@ def _add_machine(parser: argparse.ArgumentParser, *, shows_json: bool = True) ->
 def _add_beside(parser: argparse.ArgumentParser) -> None:
     help = "write a second video here, which shows the driver beside the result"
     parser.add_argument("--beside", type=Path, metavar="OUT", help=help)
+    help = "a picture of the relaxed face of whom a still picture that drives shows; guessed without"
+    parser.add_argument("--neutral-picture", type=Path, metavar="PICTURE", help=help)
 
 
 def _machine(flags: argparse.Namespace) -> Any:
@@ -116,10 +121,10 @@ def _add_animate(parser: argparse.ArgumentParser) -> None:
     from cxanim.pipelines.animate import AnimateSettings
 
     parser.add_argument("photo", type=Path, metavar="PHOTO")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="an .mp4, .webm or .gif")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=_OUTPUT)
     parser.add_argument(
         "--motion", required=True, metavar="MOTION",
-        help="name of a preset (see 'cxanim motion list'), a video, or a motion file",
+        help="name of a preset (see 'cxanim motion list'), a video, a motion file, or a still picture of a face",
     )  # fmt: skip
     parser.add_argument("--puppet", type=Path, metavar="NAME.puppet", help="keep the puppet that is made")
     _add_beside(parser)
@@ -144,6 +149,7 @@ def _animate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         face=read_placed_face(flags.landmarks, flags.photo) if flags.landmarks else None,
         keep_puppet=flags.puppet,
         beside=flags.beside,
+        neutral_picture=flags.neutral_picture,
     )
     terminal.say(*rendered.notes)
     return rendered.to_dict()
@@ -205,8 +211,8 @@ def _add_drive(parser: argparse.ArgumentParser) -> None:
     from cxanim.pipelines.drive import DriveSettings
 
     parser.add_argument("puppet", type=Path, metavar="NAME.puppet")
-    parser.add_argument("driver", metavar="DRIVER", help="a video, a motion file, or the name of a preset")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="an .mp4, .webm or .gif")
+    parser.add_argument("driver", metavar="DRIVER", help="a video, a motion file, a picture, or a preset")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=_OUTPUT)
     _add_beside(parser)
     add_flags(parser.add_argument_group("settings"), DriveSettings)
     _add_machine(parser)
@@ -218,7 +224,16 @@ def _drive(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
     settings, machine = from_flags(DriveSettings, flags), _machine(flags)
     puppet = Puppet.load(flags.puppet)
-    rendered = drive(puppet, flags.driver, flags.output, settings, machine, terminal.watch, beside=flags.beside)
+    rendered = drive(
+        puppet,
+        flags.driver,
+        flags.output,
+        settings,
+        machine,
+        terminal.watch,
+        beside=flags.beside,
+        neutral_picture=flags.neutral_picture,
+    )
     terminal.say(*rendered.notes)
     return rendered.to_dict()
 

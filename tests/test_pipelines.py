@@ -23,10 +23,11 @@ from cxanim.motion.retarget import perform
 from cxanim.motion.warp import face_stencil
 from cxanim.pipelines import fit, training_set
 from cxanim.pipelines.animate import AnimateSettings
-from cxanim.pipelines.clip import _Follower, observe_clip
+from cxanim.pipelines.clip import observe_clip
 from cxanim.pipelines.drive import DriveSettings, prepare_drive
 from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
 from cxanim.pipelines.fit import FitSettings, make_training_set
+from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.habits import body_follows, likeness, too_near
 from cxanim.pipelines.likeness import PARTS, Likeness
 from cxanim.pipelines.machine import Machine
@@ -244,7 +245,7 @@ def test_a_frame_that_repeats_the_one_before_has_its_pose() -> None:
     frame = portrait()
     noisy = (frame.astype(int) + random.integers(-1, 2, frame.shape)).clip(0, 255).astype(np.uint8)
     moved = np.roll(frame, 3, axis=1)
-    with _Follower("face") as follower:
+    with Follower() as follower:
         poses = [follower.next(each) for each in (frame, noisy, moved, moved.copy())]
     assert poses[1] is poses[0] and poses[3] is poses[2]
     shift_px = (poses[2].need_face() - poses[0].need_face())[:, 0].mean() * len(frame)
@@ -254,7 +255,7 @@ def test_a_frame_that_repeats_the_one_before_has_its_pose() -> None:
 def test_half_a_blink_is_no_repeat(photo: Path, tmp_path: Path) -> None:
     with open_video(animate(photo, "blink", tmp_path / "blink.mp4", AnimateSettings(size=256)).path) as video:
         frames = [frame.copy() for frame in video]
-    with _Follower("face") as follower:
+    with Follower() as follower:
         poses = [follower.next(each) for each in frames]
     lids = [pose.need_face()[159, 1] - pose.need_face()[145, 1] for pose in poses]  # of the right eye
     shutting = np.abs(np.diff(lids)) > 0.1 * np.ptp(lids)

@@ -86,7 +86,7 @@ class Detector:
         self.close()
 
 
-def find_faces(picture: np.ndarray, most: int = 8) -> list[np.ndarray]:
+def find_faces(picture: np.ndarray, most: int = 8, *, everyone: bool = False) -> list[np.ndarray]:
     """Find the faces of a single picture, the largest first.
 
     Looks three times before it gives up: at the picture, at the picture with a wide border (a face that fills the
@@ -95,6 +95,7 @@ def find_faces(picture: np.ndarray, most: int = 8) -> list[np.ndarray]:
     Args:
         picture: (H, W, 3) uint8 RGB.
         most: at most so many faces.
+        everyone: look at the enlarged windows in any case: beside a large face small ones are overlooked.
 
     Returns:
         (478, 3) faces in the picture's own square; an empty list where there is none.
@@ -105,8 +106,10 @@ def find_faces(picture: np.ndarray, most: int = 8) -> list[np.ndarray]:
     for window in (whole, bordered):
         faces = _mesh(window.cut(picture, min(_LARGEST_INPUT_PX, round(window.side_px))), most)
         if faces:
-            return _largest_first(_into_frame(faces, window, width, height))
-    faces = []
+            break
+    faces = _into_frame(faces, window, width, height)
+    if faces and not everyone:
+        return _largest_first(faces)
     for window in _distant_faces(picture):
         view = window.cut(picture, 384)
         faces += _into_frame(_mesh(view, 1), window, width, height)

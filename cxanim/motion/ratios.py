@@ -14,7 +14,7 @@ LEFT_LIDS = tuple(zip(lm.LEFT_EYE_UPPER[1:-1], lm.LEFT_EYE_LOWER[1:-1], strict=T
 LIPS = tuple(zip(lm.INNER_LIP_UPPER[1:-1], lm.INNER_LIP_LOWER[1:-1], strict=True))
 
 _LID_MEETING = 0.2  # closed lids meet a fifth of the way up from the lower one: the upper lid does the work
-_CLOSED_SHARE = 0.35  # MediaPipe's lids of a shut eye stay this share of a neutral opening apart
+CLOSED_SHARE = 0.35  # MediaPipe's lids of a shut eye stay this share of a neutral opening apart
 
 
 def eye_openness(face: np.ndarray) -> np.ndarray:
@@ -31,7 +31,7 @@ def _openness(face: np.ndarray, lids: tuple[tuple[int, int], ...], outer: int, i
 def eye_closure(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     """How far each eye has closed from neutral, (right, left): 0 as neutral, 1 shut, negative wider open."""
     now, rest = eye_openness(face), np.maximum(eye_openness(neutral), 0.08)
-    return np.clip((rest - now) / (rest * (1 - _CLOSED_SHARE)), -0.6, 1.0)
+    return np.clip((rest - now) / (rest * (1 - CLOSED_SHARE)), -0.6, 1.0)
 
 
 def mouth_gap(face: np.ndarray) -> float:

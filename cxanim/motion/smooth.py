@@ -1,9 +1,11 @@
-"""Calm landmarks: the one-euro filter for a stream, and gap filling for a recording.
+"""Calm landmarks: the one-euro filter for a stream; gap filling and loops for a recording.
 
 Source: G. Casiez, N. Roussel, D. Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", CHI 2012. A slow signal is smoothed much, a fast one hardly, so that rest does not tremble and
 motion does not lag.
 """
+
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -98,3 +100,28 @@ def fill_gaps(track: np.ndarray, longest: int | None = None) -> np.ndarray:
         too_wide = (edges[after] - edges[after - 1] - 1 > longest) & np.isnan(track).any(axis=(1, 2))
         filled[too_wide] = np.nan
     return filled
+
+
+def faded_into_its_beginning(track: Iterable[np.ndarray], frames: int, fade: int) -> Iterator[np.ndarray]:
+    """A loop made of a recording: its last frames pass into its first ones, which are left out where they were.
+
+    So both the place and the speed of every point go on where the loop begins again.
+
+    Args:
+        track: (N, D) points of each frame, in order.
+        frames: how many they are.
+        fade: over how many frames the end passes into the beginning; `frames - fade` come out.
+    """
+    if not 0 <= fade <= frames // 2:
+        raise ValueError(f"fade: got {fade}, expected 0 to half of {frames} frames")
+    beginning: list[np.ndarray] = []
+    for number, points in enumerate(track):
+        share = (number - (frames - fade) + 1) / (fade + 1)
+        if number < fade:
+            beginning.append(points)
+        elif share <= 0:
+            yield points
+        else:
+            share = share * share * (3 - 2 * share)
+            mixed = (1 - share) * points + share * beginning[number - (frames - fade)]
+            yield mixed.astype(points.dtype)

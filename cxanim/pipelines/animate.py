@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from cxanim.motion.crop import Crop
-from cxanim.pipelines.drive import DriveSettings, Rendered, ensure_videos_writable, prepare_drive, render_video
+from cxanim.pipelines.drive import Rendered, ensure_results_writable, keeps_alpha, render_drive
+from cxanim.pipelines.driver import DriveSettings, prepare_drive
 from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
@@ -15,7 +16,6 @@ from cxanim.pipelines.puppet import SIZES_PX, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
-from cxanim.video import keeps_alpha
 
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
 _LONGEST_SIDE_PX = 1920
@@ -44,6 +44,7 @@ def animate(
     face: np.ndarray | None = None,
     keep_puppet: Path | None = None,
     beside: Path | None = None,
+    neutral_picture: Path | None = None,
     training_machine: Machine | None = None,
     where: Call = here,
 ) -> Rendered:
@@ -51,27 +52,30 @@ def animate(
 
     Args:
         photo: the picture.
-        motion: name of a preset, a motion file (.npz), or a video whose sound is kept.
-        output: .mp4, .webm or .gif.
+        motion: name of a preset, a motion file (.npz), a video whose sound is kept, or a still picture, whose
+            expression comes and goes.
+        output: .mp4, .webm or .gif, the last two transparent where the photo is; or for a still picture .png, .jpg or
+            .webp, which then has its expression.
         settings: size, quality, gains and what is shown.
         machine: where to compute.
         watch: who is told, and may stop it; nothing is left behind then but a puppet that was to be kept.
         face: (478, 3) face in the picture's own square where a person has placed it; found if None.
         keep_puppet: where to keep the puppet that was made.
         beside: a second video to write, which shows the driver, or the still photo, on the left of the result.
+        neutral_picture: a picture of the relaxed face of whom the still picture shows; guessed if None.
         training_machine, where: where to train, where that is somewhere else (see `fit.train`).
 
     Raises:
-        UnreadableImage, NoFace, UnreadableVideo, TooLarge, BadPuppet, CannotWrite, Cancelled.
+        UnreadableImage, NoFace, UnreadableVideo, TooLarge, BadPuppet, BadSetting, CannotWrite, Cancelled.
     """
     settings, machine, watch = settings or AnimateSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
-    ensure_videos_writable(output, beside)
+    ensure_results_writable(output, beside, motion)
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
     seen = observe_photo(Path(photo), face)
     puppet = photo_puppet(seen, settings.size, Path(photo).name)
-    ready = prepare_drive(motion, puppet.neutral_face, settings, watch)
+    ready = prepare_drive(motion, puppet.neutral_face, settings, watch, neutral_picture)
     minutes = QUALITY_MINUTES[settings.quality]
     if minutes:
         how = FitSettings(minutes=minutes, size=settings.size)
@@ -82,7 +86,7 @@ def animate(
     with_alpha = puppet.cut_out and keeps_alpha(output)
     show = renderer.show_with_alpha if with_alpha else renderer.show
     scene = Scene(seen.with_alpha if with_alpha else seen.picture, seen.crop, settings.size, alone=settings.crop)
-    rendered = render_video(
+    rendered = render_drive(
         ready,
         lambda face: scene.with_window(show(face)),
         scene.width_px,

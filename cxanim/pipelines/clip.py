@@ -5,29 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from cxanim.errors import NoFace
+from cxanim.errors import BadSetting, NoFace
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import Detector, find_faces
-from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.recording import Motion
 from cxanim.motion.retarget import most_neutral
+from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video
 
 DETECTION_SIDE_PX = 960
 _LEAST_SEEN = 0.05  # share of frames that must show a face: fewer are mistakes of the detector
-_LOST_FOR = 10  # frames without a face after which the whole frame is searched again
-# A frame repeats the last one if no eighth of its face changes by more than so much of the face's own contrast: what a
-# codec stirs up in repeats stays below, half a blink lies far above.
-_REPEAT_SHARE, _COMPARED_PX = 0.03, 64
 
 
 @dataclass(frozen=True)
 class ClipFaces:
-    """The face in the frames of a clip, without the frames.
+    """The face in the frames of a clip, or of a part of it, without the frames.
 
     Attributes:
         path: the clip.
@@ -54,9 +48,12 @@ def observe_clip(
     parts: str = "face",
     most_frames: int | None = None,
     until: float = 1.0,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    face_number: int = 0,
     stage: str = "Finding faces",
 ) -> ClipFaces:
-    """Find the largest face in the frames of a clip, following it from frame to frame.
+    """Find one face in the frames of a clip, following it from frame to frame.
 
     Args:
         path: the clip.
@@ -64,15 +61,21 @@ def observe_clip(
         parts: what to look for (see `Detector`).
         most_frames: look at every n-th frame so that no more than these are looked at.
         until: look only at this share of the clip's seconds.
+        start_s, end_s: look only at this part, in seconds after the clip's first frame.
+        face_number: which face is followed (see `Follower`); 0 is the largest.
         stage: what to call the work.
 
     Raises:
         UnreadableVideo, TooLarge, Cancelled.
-        NoFace: not one frame shows a face.
+        NoFace: hardly a frame shows a face.
+        BadSetting: there are never so many faces.
     """
     path, watch = Path(path), watch or Watch()
     poses, missing, count = [], 0, 0
-    with open_video(path, max_side_px=DETECTION_SIDE_PX) as video, _Follower(parts) as follower:
+    with (
+        open_video(path, start_s=start_s, end_s=end_s, max_side_px=DETECTION_SIDE_PX) as video,
+        Follower(parts, face_number) as follower,
+    ):
         last = frames_until(video.info.frames_estimate, until) if until < 1 else None
         total = last or video.info.frames_estimate
         stride = max(1, math.ceil(total / most_frames)) if most_frames else 1
@@ -86,6 +89,11 @@ def observe_clip(
             count = follower.most_faces
         info = video.info
         width_px, height_px = frame.shape[1], frame.shape[0]
+    if face_number > count > 0:
+        raise BadSetting(
+            f"Face {face_number} of {path.name} is asked for, but it shows {count} at most.",
+            f"Choose one from 1 to {count}, counted from left to right, or 0 for the largest.",
+        )
     if missing > len(poses) * (1 - _LEAST_SEEN):
         seen = f"only in {len(poses) - missing} of {len(poses)} frames" if missing < len(poses) else "in no frame"
         raise NoFace(
@@ -94,7 +102,8 @@ def observe_clip(
         )
     notes = []
     if count > 1:
-        notes.append(f"{path.name} shows {count} faces: the largest at the start is followed.")
+        which = f"number {face_number} from the left" if face_number else "the largest at the start"
+        notes.append(f"{path.name} shows {count} faces: {which} is followed.")
     if missing:
         notes.append(
             f"No face in {missing} of {len(poses)} frames of {path.name}: its motion is bridged there, and a training"
@@ -150,7 +159,7 @@ def film(
     end_s = start_s + frames / fps
     with (
         open_video(clip.path, start_s=start_s, end_s=end_s, max_side_px=DETECTION_SIDE_PX) as video,
-        _Follower("face") as follower,
+        Follower() as follower,
     ):
         for frame in video:
             poses.append(follower.next(frame))
@@ -158,77 +167,3 @@ def film(
     motion = Motion.from_poses(poses, fps).calmed(longest_gap_s=0.2)
     for picture, pose in zip(pictures, motion, strict=True):
         yield picture, crop.from_frame(pose, clip.width_px, clip.height_px).face
-
-
-class _Follower:
-    """Follows the largest face of a clip, in a window of its own where others or its smallness would mislead.
-
-    Where a frame repeats the one before, so does its pose: the detector, which tracks, would creep on.
-    """
-
-    def __init__(self, parts: str):
-        self._detector = Detector(parts)
-        self._pose = Pose()
-        self._looked_at: np.ndarray | None = None
-        self._parts = parts
-        self._window: Crop | None = None
-        self._lost = _LOST_FOR
-        self.most_faces = 0
-
-    def next(self, frame: np.ndarray) -> Pose:
-        if not self._repeats(frame):
-            self._pose = self._look(frame)
-            self._looked_at = frame
-        return self._pose
-
-    def _repeats(self, frame: np.ndarray) -> bool:
-        """Whether a frame shows what the last one that was looked at showed, by the face's place in it."""
-        if self._looked_at is None or self._looked_at.shape != frame.shape:
-            return False
-        if self._parts != "face" or self._pose.face is None:
-            return False
-        height, width = frame.shape[:2]
-        place = Crop.around_faces([self._pose.face], width, height, margin=0.1)
-        now, before = (
-            cv2.cvtColor(place.cut(picture, _COMPARED_PX), cv2.COLOR_RGB2GRAY).astype(np.float32)
-            for picture in (frame, self._looked_at)
-        )
-        most_changed = float(cv2.blur(cv2.absdiff(now, before), (_COMPARED_PX // 8,) * 2).max())
-        return most_changed < _REPEAT_SHARE * max(1.0, float(before.std()))
-
-    def _look(self, frame: np.ndarray) -> Pose:
-        if self._lost >= _LOST_FOR:
-            self._look_for_window(frame)
-        window = self._window
-        if window is None:
-            pose = self._detector.detect(frame)
-        else:
-            height, width = frame.shape[:2]
-            pose = self._detector.detect(window.cut(frame, min(480, round(window.side_px))))
-            pose = window.to_frame(pose, width, height)
-        self._lost = 0 if pose.face is not None else self._lost + 1
-        return pose
-
-    def _look_for_window(self, frame: np.ndarray) -> None:
-        faces = find_faces(frame)
-        self.most_faces = max(self.most_faces, len(faces))
-        self._lost = 0
-        if not faces or self._parts != "face":  # a body is looked for in the whole frame
-            self._window = None
-            return
-        x0, y0, x1, y1 = face_box(faces[0])
-        if len(faces) == 1 and x1 - x0 > 0.2:
-            self._window = None
-            return
-        height, width = frame.shape[:2]
-        window = Crop.around_faces(faces[:1], width, height, margin=1.0)
-        if window != self._window:
-            self._window = window
-            self._detector.close()
-            self._detector = Detector(self._parts)
-
-    def __enter__(self) -> "_Follower":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._detector.close()

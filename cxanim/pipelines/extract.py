@@ -7,13 +7,14 @@ from cxanim.errors import CannotWrite
 from cxanim.motion.recording import Motion
 from cxanim.output import ensure_writable
 from cxanim.pipelines.clip import observe_clip
-from cxanim.pipelines.drive import MOTION_SUFFIX
+from cxanim.pipelines.driver import MOTION_SUFFIX, DriverSettings, check_times, frame_at, relaxed_note
 from cxanim.pipelines.watch import Watch
-from cxanim.settings import Settings, setting
+from cxanim.settings import setting
+from cxanim.video import probe_video
 
 
 @dataclass(frozen=True)
-class ExtractSettings(Settings):
+class ExtractSettings(DriverSettings):
     """What is taken from a video."""
 
     parts: str = setting("face", "what to look for: the face, or face, body and hands", choices=("face", "body"))
@@ -44,14 +45,14 @@ class Extracted:
 def extract_motion(
     video: Path, output: Path | None, settings: ExtractSettings | None = None, watch: Watch | None = None
 ) -> Extracted:
-    """Follow the largest face of a video and keep its motion.
+    """Follow one face of a video and keep its motion.
 
     Args:
         video: the clip.
         output: an .npz to write, or None.
 
     Raises:
-        NoFace, UnreadableVideo, TooLarge, CannotWrite, Cancelled.
+        NoFace, UnreadableVideo, TooLarge, BadSetting, CannotWrite, Cancelled.
     """
     settings = settings or ExtractSettings()
     if output is not None and Path(output).suffix.lower() != MOTION_SUFFIX:
@@ -60,10 +61,17 @@ def extract_motion(
         )
     if output is not None:
         ensure_writable(output)
-    seen = observe_clip(video, watch, parts=settings.parts)
+    check_times(settings, probe_video(video).duration_s, Path(video).name)
+    start_s, end_s = settings.start_s, settings.end_s
+    seen = observe_clip(
+        video, watch, parts=settings.parts, start_s=start_s, end_s=end_s, face_number=settings.driver_face
+    )
     motion = seen.motion
+    if settings.neutral_s is not None:
+        motion = replace(motion, neutral=frame_at(settings.neutral_s - start_s, motion, settings.neutral_s, video.name))
     if settings.smoothing:
-        motion = replace(motion.calmed(settings.smoothing), neutral=motion.neutral)
+        motion = motion.calmed(settings.smoothing)
     if output is not None:
         motion.save(Path(output))
-    return Extracted(motion, Path(output) if output is not None else None, seen.notes)
+    notes = (*seen.notes, relaxed_note(Path(video).name, start_s + motion.neutral / motion.fps))
+    return Extracted(motion, Path(output) if output is not None else None, notes)

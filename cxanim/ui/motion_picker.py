@@ -9,7 +9,7 @@ import gradio as gr
 
 from cxanim.errors import BadSetting, CxanimError
 from cxanim.motion.presets import PRESETS
-from cxanim.pipelines.drive import MOTION_SUFFIX
+from cxanim.pipelines.driver import MOTION_SUFFIX
 from cxanim.pipelines.extract import Extracted, extract_motion
 from cxanim.pipelines.watch import Watch
 from cxanim.ui.feedback import done_card, follow, in_words, visitor_of

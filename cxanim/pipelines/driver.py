@@ -1,0 +1,317 @@
+"""From what drives to the target's face in every frame: a video, a motion file, a preset, or a still picture."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from cxanim.errors import BadSetting, CxanimError, NoFace
+from cxanim.images import count_pictures, over_white, read_image
+from cxanim.motion.detect import find_faces
+from cxanim.motion.pose import face_box
+from cxanim.motion.presets import PRESETS
+from cxanim.motion.recording import Motion
+from cxanim.motion.retarget import Gains, Retargeting
+from cxanim.motion.smooth import faded_into_its_beginning
+from cxanim.motion.still_expression import still_driver
+from cxanim.pipelines.clip import DETECTION_SIDE_PX, observe_clip
+from cxanim.pipelines.follower import Follower
+from cxanim.pipelines.watch import Watch
+from cxanim.settings import Settings, setting
+from cxanim.video import open_video, probe_video
+
+MOTION_SUFFIX = ".npz"
+AUTHORED_FPS = 30.0
+_EASE_S, _HOLD_S, _REST_S = 0.7, 1.6, 0.2  # of the loop that shows the expression of a still picture
+_FADE_S = 0.5
+_LEAD_IN_S = 1.0  # of a loop: a second on, averaging over time has forgotten where it began
+_SETTLE_S = 0.3  # a detector that tracks takes some frames to come to rest
+_SLACK_S = 0.5  # a container may promise a little more than it holds, and a person rounds
+
+
+@dataclass(frozen=True)
+class DriverSettings(Settings):
+    """Which part of a driver is used, which of its faces, and when that is relaxed."""
+
+    start_s: float = setting(0.0, "where the part of the driver that is used begins", low=0, unit="s", label="Start")
+    end_s: float | None = setting(
+        None, "where the part of the driver that is used ends; left out, at the driver's end", low=0, unit="s",
+        label="End",
+    )  # fmt: skip
+    driver_face: int = setting(
+        0, "which face drives where several are seen, counted from left to right; 0 is the largest",
+        low=0, high=8, step=1,
+    )  # fmt: skip
+    neutral_s: float | None = setting(
+        None, "when the driver's face is relaxed, anywhere in it: 0 for the first frame; left out, it is chosen",
+        low=0, unit="s", label="Relaxed at",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise BadSetting(f"end_s: got {self.end_s:g} s, expected more than start_s, {self.start_s:g} s.")
+
+
+@dataclass(frozen=True)
+class DriveSettings(Gains, DriverSettings):
+    """How a driver moves a puppet."""
+
+    absolute: bool = setting(
+        False, "take the turn of the driver's head, its lids, gaze and gap of the lips as they are, not their change"
+    )
+    smoothing: float = setting(0.5, "how calm the motion is made; 0 keeps every tremble", low=0, high=4, step=0.1)
+    moving_background: bool = setting(False, "let the background follow the head instead of standing still")
+    loops: int = setting(1, "how often a preset or the expression of a still is repeated", low=1, high=20, step=1)
+    seamless: bool = setting(False, "let the end of a video or a motion pass into its beginning, for endless repeating")
+
+    @property
+    def gains(self) -> Gains:
+        """The gains alone."""
+        return Gains(self.head, self.brows, self.eyes, self.gaze, self.mouth)
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A driver, ready: the target's face for every frame.
+
+    Attributes:
+        faces: the target's faces (478, 3), in order.
+        frames: how many they are.
+        fps: their rate.
+        video: the driver's video, whose sound and pictures may be wanted; None where the driver is no video.
+        start_s: when the first frame is seen in that video.
+        lead_in: in a loop, the faces that come before the first of them; they are not shown.
+        peak: the target's face with the whole expression of a still picture; None where the driver is none.
+        notes: what a person should know.
+    """
+
+    faces: Iterator[np.ndarray]
+    frames: int
+    fps: float
+    video: Path | None = None
+    start_s: float = 0.0
+    lead_in: Sequence[np.ndarray] = ()
+    peak: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+
+def is_still(driver: str | Path) -> bool:
+    """Whether a driver is a picture that does not move."""
+    return str(driver) not in PRESETS and count_pictures(driver) == 1
+
+
+def prepare_drive(
+    driver: str | Path,
+    neutral: np.ndarray,
+    settings: DriveSettings,
+    watch: Watch,
+    neutral_picture: Path | None = None,
+) -> Drive:
+    """Find out what the target's face does in every frame.
+
+    Args:
+        driver: name of a preset, or a video, a motion file, or a still picture.
+        neutral: (478, 3) the target's relaxed face.
+        settings: how much of the driver arrives, and what of it is used.
+        watch: who is told.
+        neutral_picture: a picture of the relaxed face of whom a still picture shows.
+
+    Raises:
+        NoFace, UnreadableImage, UnreadableVideo, TooLarge, BadPuppet, Cancelled.
+        BadSetting: a part, a face or a time that the driver does not have.
+    """
+    path = Path(driver)
+    if neutral_picture is not None and not is_still(driver):
+        raise BadSetting(
+            "A picture of the relaxed face belongs to a still picture that drives.",
+            "Say when the face of a video or a motion is relaxed with neutral_s.",
+        )
+    if str(driver) in PRESETS:
+        return _authored(str(driver), neutral, settings)
+    if not os.path.exists(path):  # unlike Path's, False also for a name that no disk would take
+        raise CxanimError(
+            f"There is no motion {str(driver)!r}: it is neither a file nor a preset.",
+            f"Presets are {', '.join(PRESETS)}; anything else must be a video, a picture or a motion file.",
+        )
+    if is_still(path):
+        return _still(path, neutral, settings, neutral_picture)
+    if path.suffix.lower() == MOTION_SUFFIX:
+        ready, own_neutral = _recorded(path, settings)
+    else:
+        ready, own_neutral = _filmed(path, settings, watch)
+    retargeting = Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute)
+    ready = replace(ready, faces=(retargeting.face(face) for face in ready.faces))
+    return _seamless(ready) if settings.seamless else ready
+
+
+def _authored(name: str, neutral: np.ndarray, settings: DriveSettings) -> Drive:
+    faces = list(PRESETS[name].faces(neutral, AUTHORED_FPS, settings.gains))
+    notes = _without_effect(f"The motion {name}", settings, "driver_face", "neutral_s", "absolute", "seamless")
+    return _part(replace(_loop(faces, settings), notes=notes), settings, f"the motion {name}")
+
+
+def _still(path: Path, neutral: np.ndarray, settings: DriveSettings, neutral_picture: Path | None) -> Drive:
+    """The target eases from its own relaxed face into the expression of a picture, and back."""
+    face, notes = _face_of_picture(path, settings.driver_face)
+    own_neutral = None if neutral_picture is None else _face_of_picture(neutral_picture, 0)[0]
+    own_neutral, face = still_driver(face, own_neutral, neutral if settings.absolute else None)
+    peak = Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute).face(face)
+    frames = round((2 * _EASE_S + _HOLD_S + _REST_S) * AUTHORED_FPS)
+
+    times_s = np.arange(frames) / AUTHORED_FPS
+    shares = np.clip(np.minimum(times_s, 2 * _EASE_S + _HOLD_S - times_s) / _EASE_S, 0, 1)
+    faces = [(neutral + share**2 * (3 - 2 * share) * (peak - neutral)).astype(np.float32) for share in shares]
+    notes += _without_effect(f"The still picture {path.name}", settings, "neutral_s", "seamless")
+    return _part(replace(_loop(faces, settings), peak=peak, notes=notes), settings, f"the loop of {path.name}")
+
+
+def _loop(faces: list[np.ndarray], settings: DriveSettings) -> Drive:
+    """Faces whose last goes over into the first, as often as they are wanted."""
+    rounds = (face for _ in range(settings.loops) for face in faces)
+    lead_in = faces[-round(_LEAD_IN_S * AUTHORED_FPS) :]
+    return Drive(rounds, len(faces) * settings.loops, AUTHORED_FPS, lead_in=lead_in)
+
+
+def _recorded(path: Path, settings: DriveSettings) -> tuple[Drive, np.ndarray]:
+    """What a motion file holds, as the driver's faces, and the relaxed one."""
+    motion = Motion.load(path)
+    if all(face is None for face in motion.faces):
+        raise CxanimError(f"The motion {path.name} has no face in it.", "Extract one from a clip that shows a face.")
+    check_times(settings, len(motion) / motion.fps, path.name)
+    relaxed_s = motion.neutral / motion.fps if settings.neutral_s is None else settings.neutral_s
+    number = frame_at(relaxed_s, motion, relaxed_s, path.name)
+    faces = motion.calmed(settings.smoothing).parts["face"]
+    notes: tuple[str, ...] = (relaxed_note(path.name, number / motion.fps),)
+    notes += _without_effect(f"The motion {path.name}", settings, "driver_face")
+    return _part(Drive(iter(faces), len(faces), motion.fps, notes=notes), settings, path.name), faces[number]
+
+
+def _filmed(path: Path, settings: DriveSettings, watch: Watch) -> tuple[Drive, np.ndarray]:
+    """What a video shows, as the driver's faces, and the relaxed one, which may lie outside the part that is used."""
+    check_times(settings, probe_video(path).duration_s, path.name)
+    clip = observe_clip(
+        path,
+        watch,
+        start_s=settings.start_s,
+        end_s=settings.end_s,
+        face_number=settings.driver_face,
+        stage="Following the driver",
+    )
+    motion = clip.motion
+    faces = motion.calmed(settings.smoothing).parts["face"]
+    relaxed_s = settings.start_s + motion.neutral / motion.fps if settings.neutral_s is None else settings.neutral_s
+    if settings.start_s <= relaxed_s < settings.start_s + len(motion) / motion.fps:
+        own_neutral = faces[frame_at(relaxed_s - settings.start_s, motion, relaxed_s, path.name)]
+    else:
+        own_neutral = _face_at(path, relaxed_s, settings.driver_face)
+    notes = (*clip.notes, relaxed_note(path.name, relaxed_s))
+    return Drive(iter(faces), len(faces), motion.fps, path, settings.start_s, notes=notes), own_neutral
+
+
+def _part(ready: Drive, settings: DriveSettings, name: str) -> Drive:
+    """The part of a drive that is used."""
+    check_times(settings, ready.frames / ready.fps, name)
+    first = min(round(settings.start_s * ready.fps), ready.frames - 1)
+    last = ready.frames if settings.end_s is None else min(round(settings.end_s * ready.fps), ready.frames)
+    last = max(last, first + 1)
+    if last - first == ready.frames:
+        return ready
+    return replace(ready, faces=islice(ready.faces, first, last), frames=last - first, lead_in=())
+
+
+def _seamless(ready: Drive) -> Drive:
+    """The end passes into the beginning, which is left out where it was."""
+    fade = min(round(_FADE_S * ready.fps), ready.frames // 3)
+    lead_in = list(islice(ready.faces, fade))
+    return replace(
+        ready,
+        faces=faded_into_its_beginning(chain(lead_in, ready.faces), ready.frames, fade),
+        lead_in=lead_in,
+        frames=ready.frames - fade,
+        start_s=ready.start_s + fade / ready.fps,
+    )
+
+
+def check_times(settings: DriverSettings, length_s: float, name: str) -> None:
+    """Refuse times that a driver of so many seconds does not have.
+
+    Raises:
+        BadSetting: which, and how long the driver is.
+    """
+    for knob, time_s, most_s in (
+        ("start_s", settings.start_s, length_s),
+        ("end_s", settings.end_s, length_s + _SLACK_S),
+        ("neutral_s", settings.neutral_s, length_s),
+    ):
+        if time_s is not None and time_s > 0 and time_s >= most_s:
+            raise BadSetting(f"{knob}: got {time_s:g} s, but {name} is only {length_s:.1f} s long.")
+
+
+def frame_at(into_s: float, motion: Motion, time_s: float, name: str) -> int:
+    """Number of the frame of a motion, so many seconds into it, that is to show the relaxed face.
+
+    Args:
+        into_s: seconds after the motion's first frame.
+        motion: what was seen.
+        time_s, name: the same moment, and of what, as a person knows it.
+
+    Raises:
+        NoFace: none is seen there.
+        BadSetting: the motion does not reach there.
+    """
+    if not -0.5 / motion.fps <= into_s < len(motion) / motion.fps:
+        raise BadSetting(f"neutral_s: got {time_s:g} s, which lies outside the part of {name} that is kept.")
+    number = min(max(0, round(into_s * motion.fps)), len(motion) - 1)
+    if motion[number].face is None:
+        raise _no_face_at(time_s, name)
+    return number
+
+
+def _face_at(path: Path, time_s: float, face_number: int) -> np.ndarray:
+    """The face (478, 3) in one frame of a video."""
+    start_s = max(0.0, time_s - _SETTLE_S)
+    part = open_video(path, None, start_s, time_s + 1, DETECTION_SIDE_PX)
+    with part as video, Follower("face", face_number) as follower:
+        for number, frame in enumerate(video):
+            face = follower.next(frame).face
+            if number >= round((time_s - start_s) * video.info.fps):
+                break
+    if face is None:
+        raise _no_face_at(time_s, path.name)
+    return face
+
+
+def _no_face_at(time_s: float, name: str) -> NoFace:
+    return NoFace(
+        f"{name} shows no face at {time_s:g} s, where it is to be relaxed.",
+        "Name another time, or none: then one is chosen.",
+    )
+
+
+def _face_of_picture(path: Path, number: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The largest face (478, 3) of a picture, or the one with a number from left to right, and what is to be said."""
+    image = read_image(path)
+    picture = image.rgb if image.alpha is None else over_white(image.rgb, image.alpha)
+    faces = find_faces(picture, everyone=number > 0)
+    if not faces:
+        raise NoFace(f"No face was found in {path.name}.", "Use a picture whose face looks roughly towards the camera.")
+    if number > len(faces):
+        raise BadSetting(f"driver_face: got {number}, but {path.name} shows {len(faces)}.")
+    face = sorted(faces, key=lambda face: face_box(face)[0])[number - 1] if number else faces[0]
+    which = f"number {number} from the left" if number else "the largest"
+    return face, (f"{path.name} shows {len(faces)} faces: {which} is used.",) if len(faces) > 1 else ()
+
+
+def relaxed_note(name: str, time_s: float) -> str:
+    """Say which moment was taken."""
+    return f"The face of {name} at {time_s:.2f} s is taken as relaxed."
+
+
+def _without_effect(what: str, settings: DriveSettings, *names: str) -> tuple[str, ...]:
+    """Say which settings were made that this kind of driver has no use for."""
+    made = [name for name in names if getattr(settings, name) != getattr(DriveSettings(), name)]
+    return (f"{what} has no use for {', '.join(made)}.",) if made else ()
