@@ -374,6 +374,7 @@ def test_a_still_picture_comes_and_goes(photo: Path, test_data: Path) -> None:
     np.testing.assert_allclose(faces[:period], faces[period:], atol=1e-6)
     np.testing.assert_allclose(faces[[0, period - 1]], [portrait_face()] * 2, atol=1e-4)
     np.testing.assert_allclose(faces[period // 2], ready.peak, atol=1e-6)
+    np.testing.assert_array_equal(ready.picture, read_image(happy).rgb)
     assert np.abs(np.diff(faces, axis=0)).max() < 0.2 * np.abs(ready.peak - portrait_face()).max()
     np.testing.assert_allclose(head_angles(ready.peak), head_angles(portrait_face()), atol=1)
 

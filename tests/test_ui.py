@@ -37,7 +37,8 @@ from cxanim.ui.controls import build_controls, control
 from cxanim.ui.examples import make_examples
 from cxanim.ui.feedback import failure_card, in_words, progress_card
 from cxanim.ui.jobs import WAITING, Desk
-from cxanim.ui.motion_picker import chosen_motion, keep_motion
+from cxanim.ui.motion_picker import chosen_motion, keep_motion, relaxed_picture
+from cxanim.ui.result_format import suffix_of
 from cxanim.ui.studio_tab import run_drive, run_training, show_puppet
 from cxanim.ui.workspace import Workspace, file_name
 from cxanim.video import open_video
@@ -102,6 +103,16 @@ def test_what_a_control_cannot_mean_is_refused():
         controls.read(list((values | {"smoothing": None}).values()))
 
 
+def test_a_number_may_be_left_out():
+    with gr.Blocks():
+        controls = build_controls(DriveSettings, title="More")
+    values = dict(zip(controls.names, [component.value for component in controls.components], strict=True))
+    said = controls.read(list((values | {"end_s": "2.5", "neutral_s": " "}).values()))
+    assert (said.end_s, said.neutral_s) == (2.5, None)
+    with pytest.raises(BadSetting, match="end_s"):
+        controls.read(list((values | {"end_s": "soon"}).values()))
+
+
 def test_ranges_and_choices_can_be_narrowed():
     with gr.Blocks():
         fit = build_controls(FitSettings, title="More", highest={"minutes": 1.5})
@@ -122,9 +133,9 @@ def test_every_event_that_does_something_for_a_person_has_a_named_endpoint_with_
         "/stop_animate", "/stop_train", "/stop_drive", "/stop_extract_motion", "/stop_extract_motion_drive",
     }  # fmt: skip
     takes = {name: [value["parameter_name"] for value in facts["parameters"]] for name, facts in endpoints.items()}
-    motion = ["motion_kind", "preset", "driver", "motion_file"]
-    assert takes["/animate"][:5] == ["photo", *motion]
-    assert takes["/drive"][:5] == ["puppet", *motion]
+    motion = ["motion_kind", "preset", "driver", "motion_file", "driver_picture", "neutral_picture", "file_format"]
+    assert takes["/animate"][:8] == ["photo", *motion]
+    assert takes["/drive"][:8] == ["puppet", *motion]
     assert takes["/train"][:3] == ["target_kind", "clip", "photo"]
     for endpoint, settings_class in (("/animate", AnimateSettings), ("/drive", DriveSettings), ("/train", FitSettings)):
         assert {knob.name for knob in knobs(settings_class)} <= set(takes[endpoint])
@@ -363,6 +374,20 @@ def test_a_motion_can_be_kept_and_used_again(workspace: Workspace, character: Pa
     assert Path(last(run_animation(Desk(), workspace, "anna", str(character), chosen, QUICK))[0]).exists()
 
 
+def test_a_picture_gives_its_expression_in_the_format_asked_for(workspace: Workspace, character: Path):
+    assert chosen_motion("picture", None, None, None, str(character)) == character
+    relaxed = relaxed_picture("picture", str(character))
+    assert relaxed == character and relaxed_picture("video", str(character)) is None
+    suffix = suffix_of("webm")
+    steps = run_animation(Desk(), workspace, "anna", str(character), character, QUICK, relaxed, suffix)
+    video, beside, puppet, status, _ = last(steps)
+    assert Path(video).suffix == ".webm" and "Done" in status
+    again, _, status = last(run_drive(Desk(), workspace, "ben", puppet, character, DriveSettings(), relaxed, suffix))
+    assert Path(again).suffix == ".webm" and "Done" in status
+    with pytest.raises(BadSetting, match="file_format"):
+        suffix_of("exe")
+
+
 def test_a_puppet_is_trained_shown_and_driven_by_a_video(workspace: Workspace, character: Path, character_clip: Path):
     updates = list(run_training(Desk(), workspace, "anna", str(character), QUICK_FIT))
     puppet, status, _ = updates[-1]
@@ -415,7 +440,12 @@ def test_a_visitor_who_leaves_stops_the_job(workspace: Workspace, character: Pat
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("video", "There is no video to follow yet"), ("file", "There is no motion file yet"), ("preset", "No motion is")],
+    [
+        ("video", "There is no video to follow yet"),
+        ("picture", "There is no picture with an expression"),
+        ("file", "There is no motion file yet"),
+        ("preset", "No motion is"),
+    ],
 )
 def test_a_missing_motion_is_asked_for(kind: str, words: str):
     with pytest.raises(CxanimError, match=words):

@@ -139,7 +139,7 @@ def render_drive(
         output: the video or picture.
         watch: who is told, and may stop it.
         beside: a second video of the same frames, each with the driver's on its left.
-        still: picture that stands for the driver's frames where the driver is no video.
+        still: picture that stands for the driver's frames where the driver has none.
         with_alpha: whether `show` gives (height_px, width_px, 4), colours before a white wall and alpha, and the video
             is to be transparent; the one beside never is.
     """
@@ -158,7 +158,7 @@ def render_drive(
         )
         left, both = None, None
         if beside is not None:
-            left = stack.enter_context(_Left(ready, still, height_px))
+            left = stack.enter_context(_Left(ready, still if ready.picture is None else ready.picture, height_px))
             both = stack.enter_context(
                 open_video_writer(beside, left.width_px + width_px, height_px, ready.fps, ready.video, ready.start_s)
             )

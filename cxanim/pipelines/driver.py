@@ -14,13 +14,13 @@ from cxanim.motion.detect import find_faces
 from cxanim.motion.pose import face_box
 from cxanim.motion.presets import PRESETS
 from cxanim.motion.recording import Motion
-from cxanim.motion.retarget import Gains, Retargeting
+from cxanim.motion.retarget import Retargeting
 from cxanim.motion.smooth import faded_into_its_beginning
 from cxanim.motion.still_expression import still_driver
 from cxanim.pipelines.clip import DETECTION_SIDE_PX, observe_clip
+from cxanim.pipelines.drive_settings import DriveSettings, check_times
 from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.watch import Watch
-from cxanim.settings import Settings, setting
 from cxanim.video import open_video, probe_video
 
 MOTION_SUFFIX = ".npz"
@@ -29,49 +29,6 @@ _EASE_S, _HOLD_S, _REST_S = 0.7, 1.6, 0.2  # of the loop that shows the expressi
 _FADE_S = 0.5
 _LEAD_IN_S = 1.0  # of a loop: a second on, averaging over time has forgotten where it began
 _SETTLE_S = 0.3  # a detector that tracks takes some frames to come to rest
-_SLACK_S = 0.5  # a container may promise a little more than it holds, and a person rounds
-
-
-@dataclass(frozen=True)
-class DriverSettings(Settings):
-    """Which part of a driver is used, which of its faces, and when that is relaxed."""
-
-    start_s: float = setting(0.0, "where the part of the driver that is used begins", low=0, unit="s", label="Start")
-    end_s: float | None = setting(
-        None, "where the part of the driver that is used ends; left out, at the driver's end", low=0, unit="s",
-        label="End",
-    )  # fmt: skip
-    driver_face: int = setting(
-        0, "which face drives where several are seen, counted from left to right; 0 is the largest",
-        low=0, high=8, step=1,
-    )  # fmt: skip
-    neutral_s: float | None = setting(
-        None, "when the driver's face is relaxed, anywhere in it: 0 for the first frame; left out, it is chosen",
-        low=0, unit="s", label="Relaxed at",
-    )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.end_s is not None and self.end_s <= self.start_s:
-            raise BadSetting(f"end_s: got {self.end_s:g} s, expected more than start_s, {self.start_s:g} s.")
-
-
-@dataclass(frozen=True)
-class DriveSettings(Gains, DriverSettings):
-    """How a driver moves a puppet."""
-
-    absolute: bool = setting(
-        False, "take the turn of the driver's head, its lids, gaze and gap of the lips as they are, not their change"
-    )
-    smoothing: float = setting(0.5, "how calm the motion is made; 0 keeps every tremble", low=0, high=4, step=0.1)
-    moving_background: bool = setting(False, "let the background follow the head instead of standing still")
-    loops: int = setting(1, "how often a preset or the expression of a still is repeated", low=1, high=20, step=1)
-    seamless: bool = setting(False, "let the end of a video or a motion pass into its beginning, for endless repeating")
-
-    @property
-    def gains(self) -> Gains:
-        """The gains alone."""
-        return Gains(self.head, self.brows, self.eyes, self.gaze, self.mouth)
 
 
 @dataclass(frozen=True)
@@ -83,6 +40,7 @@ class Drive:
         frames: how many they are.
         fps: their rate.
         video: the driver's video, whose sound and pictures may be wanted; None where the driver is no video.
+        picture: (H, W, 3) uint8, the still picture that drives; None where the driver is none.
         start_s: when the first frame is seen in that video.
         lead_in: in a loop, the faces that come before the first of them; they are not shown.
         peak: the target's face with the whole expression of a still picture; None where the driver is none.
@@ -93,6 +51,7 @@ class Drive:
     frames: int
     fps: float
     video: Path | None = None
+    picture: np.ndarray | None = None
     start_s: float = 0.0
     lead_in: Sequence[np.ndarray] = ()
     peak: np.ndarray | None = None
@@ -156,8 +115,8 @@ def _authored(name: str, neutral: np.ndarray, settings: DriveSettings) -> Drive:
 
 def _still(path: Path, neutral: np.ndarray, settings: DriveSettings, neutral_picture: Path | None) -> Drive:
     """The target eases from its own relaxed face into the expression of a picture, and back."""
-    face, notes = _face_of_picture(path, settings.driver_face)
-    own_neutral = None if neutral_picture is None else _face_of_picture(neutral_picture, 0)[0]
+    picture, face, notes = _face_of_picture(path, settings.driver_face)
+    own_neutral = None if neutral_picture is None else _face_of_picture(neutral_picture, 0)[1]
     own_neutral, face = still_driver(face, own_neutral, neutral if settings.absolute else None)
     peak = Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute).face(face)
     frames = round((2 * _EASE_S + _HOLD_S + _REST_S) * AUTHORED_FPS)
@@ -166,7 +125,9 @@ def _still(path: Path, neutral: np.ndarray, settings: DriveSettings, neutral_pic
     shares = np.clip(np.minimum(times_s, 2 * _EASE_S + _HOLD_S - times_s) / _EASE_S, 0, 1)
     faces = [(neutral + share**2 * (3 - 2 * share) * (peak - neutral)).astype(np.float32) for share in shares]
     notes += _without_effect(f"The still picture {path.name}", settings, "neutral_s", "seamless")
-    return _part(replace(_loop(faces, settings), peak=peak, notes=notes), settings, f"the loop of {path.name}")
+    return _part(
+        replace(_loop(faces, settings), picture=picture, peak=peak, notes=notes), settings, f"the loop of {path.name}"
+    )
 
 
 def _loop(faces: list[np.ndarray], settings: DriveSettings) -> Drive:
@@ -209,7 +170,7 @@ def _filmed(path: Path, settings: DriveSettings, watch: Watch) -> tuple[Drive, n
     else:
         own_neutral = _face_at(path, relaxed_s, settings.driver_face)
     notes = (*clip.notes, relaxed_note(path.name, relaxed_s))
-    return Drive(iter(faces), len(faces), motion.fps, path, settings.start_s, notes=notes), own_neutral
+    return Drive(iter(faces), len(faces), motion.fps, path, start_s=settings.start_s, notes=notes), own_neutral
 
 
 def _part(ready: Drive, settings: DriveSettings, name: str) -> Drive:
@@ -234,21 +195,6 @@ def _seamless(ready: Drive) -> Drive:
         frames=ready.frames - fade,
         start_s=ready.start_s + fade / ready.fps,
     )
-
-
-def check_times(settings: DriverSettings, length_s: float, name: str) -> None:
-    """Refuse times that a driver of so many seconds does not have.
-
-    Raises:
-        BadSetting: which, and how long the driver is.
-    """
-    for knob, time_s, most_s in (
-        ("start_s", settings.start_s, length_s),
-        ("end_s", settings.end_s, length_s + _SLACK_S),
-        ("neutral_s", settings.neutral_s, length_s),
-    ):
-        if time_s is not None and time_s > 0 and time_s >= most_s:
-            raise BadSetting(f"{knob}: got {time_s:g} s, but {name} is only {length_s:.1f} s long.")
 
 
 def frame_at(into_s: float, motion: Motion, time_s: float, name: str) -> int:
@@ -292,8 +238,8 @@ def _no_face_at(time_s: float, name: str) -> NoFace:
     )
 
 
-def _face_of_picture(path: Path, number: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The largest face (478, 3) of a picture, or the one with a number from left to right, and what is to be said."""
+def _face_of_picture(path: Path, number: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """A picture, its largest face (478, 3) or the one of a number from left to right, and what is to be said."""
     image = read_image(path)
     picture = image.rgb if image.alpha is None else over_white(image.rgb, image.alpha)
     faces = find_faces(picture, everyone=number > 0)
@@ -303,7 +249,8 @@ def _face_of_picture(path: Path, number: int) -> tuple[np.ndarray, tuple[str, ..
         raise BadSetting(f"driver_face: got {number}, but {path.name} shows {len(faces)}.")
     face = sorted(faces, key=lambda face: face_box(face)[0])[number - 1] if number else faces[0]
     which = f"number {number} from the left" if number else "the largest"
-    return face, (f"{path.name} shows {len(faces)} faces: {which} is used.",) if len(faces) > 1 else ()
+    notes = (f"{path.name} shows {len(faces)} faces: {which} is used.",) if len(faces) > 1 else ()
+    return picture, face, notes
 
 
 def relaxed_note(name: str, time_s: float) -> str:

@@ -7,7 +7,8 @@ from cxanim.errors import CannotWrite
 from cxanim.motion.recording import Motion
 from cxanim.output import ensure_writable
 from cxanim.pipelines.clip import observe_clip
-from cxanim.pipelines.driver import MOTION_SUFFIX, DriverSettings, check_times, frame_at, relaxed_note
+from cxanim.pipelines.drive_settings import DriverSettings, check_times
+from cxanim.pipelines.driver import MOTION_SUFFIX, frame_at, relaxed_note
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 from cxanim.video import probe_video

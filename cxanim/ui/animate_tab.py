@@ -15,8 +15,9 @@ from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
 from cxanim.ui.feedback import done_card, duration, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
-from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of
+from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, relaxed_picture
 from cxanim.ui.photo_input import photo_input
+from cxanim.ui.result_format import result_format, suffix_of
 from cxanim.ui.run_buttons import RunButtons
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
@@ -42,6 +43,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
                 title="Fine-tuning: strength, smoothing, size",
                 choices={"quality": [name for name, minutes in QUALITY_MINUTES.items() if minutes <= longest]},
             )
+            file_format = result_format("animate")
             buttons = RunButtons.build(desk, "animate", "Animate")
             status = gr.HTML(done_card("Your video appears here"), elem_id="animate-status", padding=False)
             preview = gr.HTML(elem_id="animate-preview", padding=False)
@@ -65,15 +67,21 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
         preset: str | None = None,
         driver: str | None = None,
         motion_file: str | None = None,
+        driver_picture: str | None = None,
+        neutral_picture: str | None = None,
+        file_format: str = "mp4",
         *values: Any,
     ) -> Any:
         """Make a video in which the face of a photo moves; the last answers are the status and a preview."""
-        motion = chosen_motion(motion_kind, preset, driver, motion_file)
-        yield from run_animation(desk, workspace, visitor_of(request), photo, motion, controls.read(values))
+        motion = chosen_motion(motion_kind, preset, driver, motion_file, driver_picture)
+        relaxed, suffix = relaxed_picture(motion_kind, neutral_picture), suffix_of(file_format)
+        yield from run_animation(
+            desk, workspace, visitor_of(request), photo, motion, controls.read(values), relaxed, suffix
+        )
 
     buttons.start(
         named_after(controls, animate_photo),
-        [photo, *picker.inputs, *controls.components],
+        [photo, *picker.inputs, file_format, *controls.components],
         [video, beside, puppet, status, preview],
         api_name="animate",
         reveals=[beside, puppet],
@@ -81,14 +89,21 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
 
 
 def run_animation(
-    desk: Desk, workspace: Workspace, visitor: str, photo: str | None, motion: str | Path, settings: AnimateSettings
+    desk: Desk,
+    workspace: Workspace,
+    visitor: str,
+    photo: str | None,
+    motion: str | Path,
+    settings: AnimateSettings,
+    neutral_picture: Path | None = None,
+    suffix: str = ".mp4",
 ) -> Generator[tuple[Any, ...], None, None]:
     """Animate a photo; yield (video, side by side, puppet, status, preview) while and after it is done."""
     if not photo:
         raise CxanimError("There is no photo yet.", "Drop one into the field, or take one of the examples.")
     folder = workspace.new_folder(visitor)
     name = f"{Path(photo).stem} {name_of(motion)}"
-    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name, "-side-by-side.mp4")
+    output, beside = folder / file_name(name, suffix), folder / file_name(name, "-side-by-side.mp4")
     puppet = folder / file_name(Path(photo).stem, ".puppet")
     minutes = QUALITY_MINUTES[settings.quality]
 
@@ -102,6 +117,7 @@ def run_animation(
             watch,
             keep_puppet=puppet,
             beside=beside,
+            neutral_picture=neutral_picture,
             training_machine=gpu.machine_for(desk.machine, training=True),
             where=partial(gpu.with_gpu, minutes=minutes),
         )

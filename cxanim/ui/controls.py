@@ -36,7 +36,10 @@ class Controls(Generic[S]):
         Raises:
             ValueError: a control was left empty or is out of range.
         """
-        return self.settings_class.from_dict(dict(zip(self.names, values, strict=True)) | self.fixed)
+        said = dict(zip(self.names, values, strict=True))
+        optional = {knob.name for knob in knobs(self.settings_class) if knob.optional}
+        left_out = {name for name in optional if isinstance(said.get(name), str) and not said[name].strip()}
+        return self.settings_class.from_dict(said | dict.fromkeys(left_out) | self.fixed)
 
 
 def build_controls(
@@ -86,6 +89,8 @@ def control(knob: Knob) -> Any:
             )
         return gr.Dropdown([(str(choice), choice) for choice in knob.choices], filterable=False, **facts)
     if knob.type in (int, float):
+        if knob.optional:  # a number field of Gradio's that is empty is 0 on the page
+            return gr.Textbox(placeholder="left out", max_lines=1, **facts)
         if knob.low is not None and knob.high is not None and knob.step is not None:
             lowest = math.ceil(knob.low / knob.step - 1e-9) * knob.step  # the slider's first whole step
             return gr.Slider(lowest, knob.high, step=knob.step, **facts)

@@ -1,4 +1,4 @@
-"""The controls by which a person says what the face shall do: a preset, a video of a face, or an earlier motion."""
+"""The controls by which a person says what the face shall do: a preset, a video or picture of a face, or a motion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,29 +14,34 @@ from cxanim.pipelines.extract import Extracted, extract_motion
 from cxanim.pipelines.watch import Watch
 from cxanim.ui.feedback import done_card, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
+from cxanim.ui.photo_input import photo_input
 from cxanim.ui.run_buttons import PRIVATE, RunButtons
 from cxanim.ui.workspace import Workspace, file_name
 
 _FIRST = "smile"
-KINDS = {"preset": "Ready-made", "video": "From a video", "file": "Kept earlier"}
+KINDS = {"preset": "Ready-made", "video": "From a video", "picture": "From a picture", "file": "Kept earlier"}
 
 
 @dataclass(frozen=True)
 class MotionPicker:
-    """The controls of one picker; `inputs` are what `chosen_motion` takes, in its order."""
+    """The controls of one picker; `inputs` are what `chosen_motion` takes, in its order, and `relaxed`."""
 
     kind: Any
     preset: Any
     video: Any
     file: Any
+    picture: Any
+    relaxed: Any
 
     @property
     def inputs(self) -> list[Any]:
         """The controls whose values say what was chosen."""
-        return [self.kind, self.preset, self.video, self.file]
+        return [self.kind, self.preset, self.video, self.file, self.picture, self.relaxed]
 
 
-def chosen_motion(kind: str, preset: str | None, video: str | None, file: str | None) -> str | Path:
+def chosen_motion(
+    kind: str, preset: str | None, video: str | None, file: str | None, picture: str | None = None
+) -> str | Path:
     """What the pipelines call a motion: a preset's name, or a file.
 
     Raises:
@@ -52,6 +57,12 @@ def chosen_motion(kind: str, preset: str | None, video: str | None, file: str | 
                 "There is no video to follow yet.", "Upload a video of a face, or pick a ready-made motion."
             )
         return Path(video)
+    if kind == "picture":
+        if not picture:
+            raise CxanimError(
+                "There is no picture with an expression yet.", "Upload one of a face, or pick a ready-made motion."
+            )
+        return Path(picture)
     if kind == "file":
         if not file:
             raise CxanimError(
@@ -59,6 +70,11 @@ def chosen_motion(kind: str, preset: str | None, video: str | None, file: str | 
             )
         return Path(file)
     raise BadSetting(f"motion_kind: got {kind!r}, expected one of {', '.join(KINDS)}.")
+
+
+def relaxed_picture(kind: str, relaxed: str | None) -> Path | None:
+    """The picture of the relaxed face that belongs to a picture with an expression, if there is one."""
+    return Path(relaxed) if kind == "picture" and relaxed else None
 
 
 def name_of(motion: str | Path) -> str:
@@ -98,6 +114,11 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
         keep = RunButtons.build(desk, f"{where}-keep", "Keep this motion", size="sm", variant="secondary")
         saved = gr.DownloadButton("Download the motion", size="sm", visible=False, elem_id=f"{where}-motion-saved")
         said = gr.HTML(elem_id=f"{where}-keep-status", padding=False)
+    with gr.Column(visible=False, min_width=0) as pictures, gr.Row():
+        picture = photo_input("Expression", height=230, min_width=150, elem_id=f"{where}-expression")
+        relaxed = photo_input(
+            "The same face, relaxed (optional)", height=230, min_width=150, elem_id=f"{where}-relaxed"
+        )
     with gr.Column(visible=False, min_width=0) as files:
         file = gr.File(
             label="A motion that was kept earlier (.npz)",
@@ -105,11 +126,11 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
             height=120,
             elem_id=f"{where}-file",
         )
-    kind.change(_shown, kind, [presets, videos, files], **PRIVATE)
+    kind.change(_shown, kind, [presets, videos, pictures, files], **PRIVATE)
     preset.change(_caption, preset, caption, **PRIVATE)
     api_name = "extract_motion" if where == "animate" else f"extract_motion_{where}"
     keep.start(_keeper(desk, workspace), [video], [saved, said], api_name=api_name, reveals=[saved])
-    return MotionPicker(kind, preset, video, file)
+    return MotionPicker(kind, preset, video, file, picture, relaxed)
 
 
 def keep_motion(desk: Desk, workspace: Workspace, visitor: str, video: str | None) -> Any:

@@ -16,8 +16,9 @@ from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
 from cxanim.ui.feedback import done_card, duration, failure_card, follow, in_words, portrait, visitor_of
 from cxanim.ui.jobs import Desk
-from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of
+from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, relaxed_picture
 from cxanim.ui.photo_input import photo_input
+from cxanim.ui.result_format import result_format, suffix_of
 from cxanim.ui.run_buttons import PRIVATE, RunButtons, reveal
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
@@ -67,6 +68,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
             drive_controls = build_controls(DriveSettings, title="Fine-tuning: strength, smoothing")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
             step(4, "Drive it")
+            file_format = result_format("drive")
             drive_buttons = RunButtons.build(desk, "drive", "Drive")
             status = gr.HTML(elem_id="drive-status", padding=False)
             video = gr.Video(
@@ -94,11 +96,17 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
         preset: str | None = None,
         driver: str | None = None,
         motion_file: str | None = None,
+        driver_picture: str | None = None,
+        neutral_picture: str | None = None,
+        file_format: str = "mp4",
         *values: Any,
     ) -> Any:
         """Make a video of a puppet that moves; the last answer is the status."""
-        motion = chosen_motion(motion_kind, preset, driver, motion_file)
-        yield from run_drive(desk, workspace, visitor_of(request), puppet, motion, drive_controls.read(values))
+        motion = chosen_motion(motion_kind, preset, driver, motion_file, driver_picture)
+        relaxed, suffix = relaxed_picture(motion_kind, neutral_picture), suffix_of(file_format)
+        yield from run_drive(
+            desk, workspace, visitor_of(request), puppet, motion, drive_controls.read(values), relaxed, suffix
+        )
 
     tries.dataset.click(lambda: "photo", None, target_kind, **PRIVATE)
     target_kind.change(_shown, target_kind, [clip, photo], **PRIVATE)
@@ -113,7 +121,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     )
     drive_buttons.start(
         named_after(drive_controls, drive_puppet),
-        [puppet, *picker.inputs, *drive_controls.components],
+        [puppet, *picker.inputs, file_format, *drive_controls.components],
         [video, beside, status],
         api_name="drive",
         reveals=[beside],
@@ -163,17 +171,20 @@ def run_drive(
     puppet: str | None,
     motion: str | Path,
     settings: DriveSettings,
+    neutral_picture: Path | None = None,
+    suffix: str = ".mp4",
 ) -> Generator[tuple[Any, ...], None, None]:
     """Drive a puppet; yield (video, side by side, status) while and after it is done."""
     if not puppet:
         raise CxanimError("There is no puppet yet.", "Train one, or upload a .puppet file.")
     folder = workspace.new_folder(visitor)
     name = f"{Path(puppet).stem} {name_of(motion)}"
-    output, beside = folder / file_name(name, ".mp4"), folder / file_name(name, "-side-by-side.mp4")
+    output, beside = folder / file_name(name, suffix), folder / file_name(name, "-side-by-side.mp4")
 
     def work(watch: Watch) -> Rendered:
         machine = gpu.machine_for(desk.machine, training=False)
-        return drive(Puppet.load(Path(puppet)), motion, output, settings, machine, watch, beside=beside)
+        made = Puppet.load(Path(puppet))
+        return drive(made, motion, output, settings, machine, watch, beside=beside, neutral_picture=neutral_picture)
 
     rendered = yield from follow(desk.start(visitor, work), 2, with_preview=False)
     if rendered is not None:
