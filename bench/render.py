@@ -17,11 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from cxanim.images import write_image  # noqa: E402
-from cxanim.pipelines.animate import AnimateSettings, Scene, animate  # noqa: E402
-from cxanim.pipelines.drive import DriveSettings, prepare_drive  # noqa: E402
+from cxanim.pipelines.animate import AnimateSettings, animate  # noqa: E402
+from cxanim.pipelines.drive_settings import DriveSettings  # noqa: E402
+from cxanim.pipelines.driver import prepare_drive  # noqa: E402
 from cxanim.pipelines.machine import Machine  # noqa: E402
 from cxanim.pipelines.photo import observe_photo, photo_puppet  # noqa: E402
 from cxanim.pipelines.render import Renderer  # noqa: E402
+from cxanim.pipelines.scene import Scene  # noqa: E402
 from cxanim.pipelines.watch import Watch  # noqa: E402
 from cxanim.video import open_video_writer  # noqa: E402
 
@@ -45,7 +47,8 @@ def profile(photo: Path, size: int, folder: Path) -> list[float]:
     """Seconds a frame of each stage, one after the other."""
     seen = observe_photo(photo)
     puppet = photo_puppet(seen, size)
-    scene, renderer = Scene(seen.picture, seen.crop, size), Renderer(puppet)
+    rest = Renderer(puppet).show(puppet.neutral_face)
+    scene, renderer = Scene([seen], [puppet], [rest], AnimateSettings().longest_side), Renderer(puppet)
     ready = prepare_drive("talk", puppet.neutral_face, DriveSettings(), Watch())
     times = []
 
@@ -59,7 +62,7 @@ def profile(photo: Path, size: int, folder: Path) -> list[float]:
     faces = list(ready.faces)
     times.append((time.perf_counter() - start_s) / len(faces))
     windows = timed(renderer.show, faces)
-    frames = timed(scene.with_window, windows)
+    frames = timed(lambda pair: scene.show([pair[0]], [pair[1]]).copy(), list(zip(windows, faces, strict=True)))
     start_s = time.perf_counter()
     with open_video_writer(folder / "profile.mp4", scene.width_px, scene.height_px, 30) as writer:
         for frame in frames:

@@ -1,24 +1,24 @@
 """Animates a single photo: an instant puppet made from it, driven, and set back into the photo."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from cxanim.motion.crop import Crop
+from cxanim.errors import BadSetting
 from cxanim.pipelines.drive import Rendered, ensure_results_writable, keeps_alpha, render_drive
-from cxanim.pipelines.driver import DriveSettings, prepare_drive
+from cxanim.pipelines.driver import Drive, DriveSettings, prepare_drives
 from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.puppet import SIZES_PX, ensure_puppet_writable
+from cxanim.pipelines.photo import Photo, observe_everyone, observe_photo, photo_puppet
+from cxanim.pipelines.puppet import SIZES_PX, Puppet, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.scene import Scene
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
-_LONGEST_SIDE_PX = 1920
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,20 @@ class AnimateSettings(DriveSettings):
         choices=tuple(QUALITY_MINUTES), folded=False,
     )  # fmt: skip
     crop: bool = setting(False, "give the square round the face alone instead of the whole photo")
+    longest_side: int = setting(
+        3840, "longest side of the video: a larger photo is scaled down to it", low=256, high=3840, step=64, unit="px",
+    )  # fmt: skip
+    face: int = setting(
+        0, "which face moves where the photo shows several, counted from left to right; 0 is the largest",
+        low=0, high=8, step=1,
+    )  # fmt: skip
+    all_faces: bool = setting(False, "let all faces of the photo move")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.all_faces and (self.crop or self.face):
+            problem = f"all_faces: got it together with {'crop' if self.crop else 'face'}, expected one of them."
+            raise BadSetting(problem, "Choose all faces, or the square round one of them.")
 
 
 def animate(
@@ -73,22 +87,35 @@ def animate(
     ensure_results_writable(output, beside, motion)
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
-    seen = observe_photo(Path(photo), face)
-    puppet = photo_puppet(seen, settings.size, Path(photo).name)
-    ready = prepare_drive(motion, puppet.neutral_face, settings, watch, neutral_picture)
-    minutes = QUALITY_MINUTES[settings.quality]
+    seen = _observed(Path(photo), settings, face, keep_puppet)
+    puppets = [photo_puppet(one, settings.size, Path(photo).name) for one in seen]
+    drives = prepare_drives(motion, [puppet.neutral_face for puppet in puppets], settings, watch, neutral_picture)
+    minutes = QUALITY_MINUTES[settings.quality] / len(puppets)
     if minutes:
         how = FitSettings(minutes=minutes, size=settings.size)
-        puppet = fit_photo(puppet, how, training_machine or machine, watch, where)
+        puppets = [fit_photo(puppet, how, training_machine or machine, watch, where) for puppet in puppets]
     if keep_puppet is not None:
-        puppet.save(Path(keep_puppet))
-    renderer = Renderer(puppet, device, moving_background=settings.moving_background)
-    with_alpha = puppet.cut_out and keeps_alpha(output)
-    show = renderer.show_with_alpha if with_alpha else renderer.show
-    scene = Scene(seen.with_alpha if with_alpha else seen.picture, seen.crop, settings.size, alone=settings.crop)
+        puppets[0].save(Path(keep_puppet))
+    moving_background = settings.moving_background
+    with_alpha = puppets[0].cut_out and keeps_alpha(output)
+
+    def fresh(puppet: Puppet) -> Callable[[np.ndarray], np.ndarray]:
+        renderer = Renderer(puppet, device, moving_background=moving_background)
+        return renderer.show_with_alpha if with_alpha else renderer.show
+
+    shows = [fresh(puppet) for puppet in puppets]
+    scene = Scene(
+        seen,
+        puppets,
+        [fresh(puppet)(puppet.neutral_face) for puppet in puppets],
+        settings.longest_side,
+        with_alpha=with_alpha,
+        alone=settings.crop,
+        moving_background=moving_background,
+    )
     rendered = render_drive(
-        ready,
-        lambda face: scene.with_window(show(face)),
+        _together(drives),
+        lambda faces: scene.show([show(face) for show, face in zip(shows, faces, strict=True)], list(faces)),
         scene.width_px,
         scene.height_px,
         output,
@@ -97,34 +124,29 @@ def animate(
         still=scene.still,
         with_alpha=with_alpha,
     )
-    return Rendered(**{**vars(rendered), "notes": seen.notes + rendered.notes})
+    return replace(rendered, notes=seen[0].notes + rendered.notes)
 
 
-class Scene:
-    """The photo round the animated window.
+def _observed(photo: Path, settings: AnimateSettings, face: np.ndarray | None, keep_puppet: Path | None) -> list[Photo]:
+    """The photo, once for each face that is to move."""
+    if not settings.all_faces:
+        return [observe_photo(photo, face, settings.face)]
+    if face is not None:
+        raise BadSetting("all_faces: got it together with a face that was placed.", "Leave one of them away.")
+    seen = observe_everyone(photo)
+    if keep_puppet is not None and len(seen) > 1:
+        raise BadSetting(
+            f"A puppet shows one face, and {photo.name} has {len(seen)}.", "Choose one to keep its puppet."
+        )
+    return seen
 
-    Args:
-        picture: (H, W, 3) uint8, the whole photo, or (H, W, 4) with alpha.
-        crop: where the window lies in it.
-        size_px: side of the rendered window. The photo is scaled down so that the window fits it, never up.
-        alone: show nothing but the window.
-    """
 
-    def __init__(self, picture: np.ndarray, crop: Crop, size_px: int, *, alone: bool = False):
-        height, width = picture.shape[:2]
-        scale = min(1.0, size_px / crop.side_px, _LONGEST_SIDE_PX / max(height, width))
-        if alone:
-            self.still = crop.cut(picture, size_px)
-            self._place = Crop(0, 0, size_px)
-        elif scale < 1:
-            size = (max(2, round(width * scale)), max(2, round(height * scale)))
-            self.still = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            self._place = Crop(round(crop.x_px * scale), round(crop.y_px * scale), round(crop.side_px * scale))
-        else:
-            self.still = picture
-            self._place = crop
-        self.height_px, self.width_px = self.still.shape[:2]
-
-    def with_window(self, window: np.ndarray) -> np.ndarray:
-        """The scene with the window (S, S, 3 or 4) in its place; outside it nothing changes."""
-        return self._place.paste(self.still, window)
+def _together(drives: Sequence[Drive]) -> Drive:
+    """Several targets of one driver as one whose faces are (N, 478, 3)."""
+    peaks = [drive.peak for drive in drives if drive.peak is not None]
+    return replace(
+        drives[0],
+        faces=(np.stack(faces) for faces in zip(*(drive.faces for drive in drives), strict=True)),
+        lead_in=[np.stack(faces) for faces in zip(*(drive.lead_in for drive in drives), strict=True)],
+        peak=np.stack(peaks) if peaks else None,
+    )

@@ -70,11 +70,22 @@ def prepare_drive(
     watch: Watch,
     neutral_picture: Path | None = None,
 ) -> Drive:
-    """Find out what the target's face does in every frame.
+    """Find out what the target's face (478, 3) does in every frame: `prepare_drives` for one."""
+    return prepare_drives(driver, [neutral], settings, watch, neutral_picture)[0]
+
+
+def prepare_drives(
+    driver: str | Path,
+    neutrals: Sequence[np.ndarray],
+    settings: DriveSettings,
+    watch: Watch,
+    neutral_picture: Path | None = None,
+) -> list[Drive]:
+    """Find out what the faces of several targets do in every frame; the driver is looked at once.
 
     Args:
         driver: name of a preset, or a video, a motion file, or a still picture.
-        neutral: (478, 3) the target's relaxed face.
+        neutrals: (478, 3) each target's relaxed face.
         settings: how much of the driver arrives, and what of it is used.
         watch: who is told.
         neutral_picture: a picture of the relaxed face of whom a still picture shows.
@@ -90,21 +101,26 @@ def prepare_drive(
             "Say when the face of a video or a motion is relaxed with neutral_s.",
         )
     if str(driver) in PRESETS:
-        return _authored(str(driver), neutral, settings)
+        return [_authored(str(driver), neutral, settings) for neutral in neutrals]
     if not os.path.exists(path):  # unlike Path's, False also for a name that no disk would take
         raise CxanimError(
             f"There is no motion {str(driver)!r}: it is neither a file nor a preset.",
             f"Presets are {', '.join(PRESETS)}; anything else must be a video, a picture or a motion file.",
         )
     if is_still(path):
-        return _still(path, neutral, settings, neutral_picture)
+        return [_still(path, neutral, settings, neutral_picture) for neutral in neutrals]
     if path.suffix.lower() == MOTION_SUFFIX:
         ready, own_neutral = _recorded(path, settings)
     else:
         ready, own_neutral = _filmed(path, settings, watch)
-    retargeting = Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute)
-    ready = replace(ready, faces=(retargeting.face(face) for face in ready.faces))
-    return _seamless(ready) if settings.seamless else ready
+    own = list(ready.faces)
+
+    def followed_by(neutral: np.ndarray) -> Drive:
+        retargeting = Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute)
+        followed = replace(ready, faces=(retargeting.face(face) for face in own))
+        return _seamless(followed) if settings.seamless else followed
+
+    return [followed_by(neutral) for neutral in neutrals]
 
 
 def _authored(name: str, neutral: np.ndarray, settings: DriveSettings) -> Drive:

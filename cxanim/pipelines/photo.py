@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cxanim.errors import BadSetting, NoFace
 from cxanim.images import over_white, read_image
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import find_face, person_matte
-from cxanim.motion.pose import Pose
+from cxanim.motion.detect import find_faces, person_matte
+from cxanim.motion.pose import Pose, face_box
 from cxanim.pipelines.puppet import Puppet, Reference
 
 _LEAST_CLEAR = 0.05  # share of a picture that is transparent where somebody is cut out, not the corners rounded
@@ -41,8 +42,12 @@ class Photo:
     @property
     def face_in_crop(self) -> np.ndarray:
         """The face in the coordinates of the window."""
+        return self.within(self.face)
+
+    def within(self, face: np.ndarray) -> np.ndarray:
+        """A face (478, 3) of the picture in the coordinates of the window."""
         height, width = self.picture.shape[:2]
-        return self.crop.from_frame(Pose(face=self.face), width, height).need_face()
+        return self.crop.from_frame(Pose(face=face), width, height).need_face()
 
     @property
     def held_edges(self) -> tuple[bool, bool, bool, bool]:
@@ -51,25 +56,68 @@ class Photo:
         return self.crop.held_edges(width, height)
 
 
-def observe_photo(path: Path, face: np.ndarray | None = None) -> Photo:
-    """Read a picture and find its largest face.
+def observe_photo(path: Path, face: np.ndarray | None = None, number: int = 0) -> Photo:
+    """Read a picture and find one face in it.
 
     Args:
         path: the picture.
         face: (478, 3) face in the picture's own square, where a person has placed it; found if None.
+        number: which of several faces, counted from left to right; 0 is the largest.
+
+    Raises:
+        UnreadableImage, TooLarge, NoFace.
+        BadSetting: there are not so many faces.
+    """
+    picture, alpha = read_picture(path)
+    if face is not None:
+        return _photo(picture, alpha, face)
+    faces = _faces(picture, Path(path), everyone=number > 0)
+    if number > len(faces):
+        raise BadSetting(f"face: got {number}, but {Path(path).name} shows {len(faces)}.")
+    which = f"number {number} from the left" if number else "the largest"
+    notes = (f"{Path(path).name} shows {len(faces)} faces: {which} is used.",) if len(faces) > 1 else ()
+    return _photo(picture, alpha, from_left_to_right(faces)[number - 1] if number else faces[0], notes)
+
+
+def observe_everyone(path: Path) -> list[Photo]:
+    """Read a picture and find all faces in it, from left to right.
 
     Raises:
         UnreadableImage, TooLarge, NoFace.
     """
+    picture, alpha = read_picture(path)
+    return [_photo(picture, alpha, face) for face in from_left_to_right(_faces(picture, Path(path), everyone=True))]
+
+
+def read_picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """A picture (H, W, 3) before a white wall, and its alpha (H, W) where somebody is cut out.
+
+    Raises:
+        UnreadableImage, TooLarge.
+    """
     image = read_image(path)
-    picture = image.rgb if image.alpha is None else over_white(image.rgb, image.alpha)
-    notes: tuple[str, ...] = ()
-    if face is None:
-        face, count = find_face(picture, Path(path).name)
-        if count > 1:
-            notes = (f"{Path(path).name} shows {count} faces: the largest is used.",)
+    if image.alpha is None:
+        return image.rgb, None
+    return over_white(image.rgb, image.alpha), image.alpha if (image.alpha < 128).mean() >= _LEAST_CLEAR else None
+
+
+def from_left_to_right(faces: list[np.ndarray]) -> list[np.ndarray]:
+    """Faces (478, 3) in the order in which a person counts them."""
+    return sorted(faces, key=lambda face: face_box(face)[0])
+
+
+def _faces(picture: np.ndarray, path: Path, *, everyone: bool) -> list[np.ndarray]:
+    faces = find_faces(picture, everyone=everyone)
+    if not faces:
+        raise NoFace(
+            f"No face was found in {path.name}.",
+            "Say where it is: place its points on the picture, or give them with --landmarks FILE.json.",
+        )
+    return faces
+
+
+def _photo(picture: np.ndarray, alpha: np.ndarray | None, face: np.ndarray, notes: tuple[str, ...] = ()) -> Photo:
     height, width = picture.shape[:2]
-    alpha = image.alpha if image.alpha is not None and (image.alpha < 128).mean() >= _LEAST_CLEAR else None
     return Photo(picture, face, Crop.around_faces([face], width, height), alpha, notes)
 
 
