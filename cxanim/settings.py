@@ -137,7 +137,7 @@ class Knob:
     @property
     def help_text(self) -> str:
         """Help with range and default, as `--help` prints it."""
-        default = "" if self.default is None else f"default {self.default}"
+        default = "" if self.default in (None, "") else f"default {self.default}"
         facts = ", ".join(part for part in (self.range_text, default) if part)
         return (f"{self.help} ({facts})" if facts else self.help).replace("%", "%%")
 

@@ -5,8 +5,8 @@ import pytest
 from faces import portrait_face
 
 from cxanim.motion import landmarks as lm
-from cxanim.motion.expression import Expression, ExpressionBasis
-from cxanim.motion.head import head_angles
+from cxanim.motion.expression import GROUPS, SLIDERS, Expression, ExpressionBasis
+from cxanim.motion.head import head_angles, head_centre
 from cxanim.motion.pose import eye_distance
 from cxanim.motion.ratios import eye_openness, mouth_gap
 from cxanim.motion.retarget import perform
@@ -93,3 +93,35 @@ def test_gaze_moves_the_irises_and_nothing_else():
     np.testing.assert_allclose(change(lm.LEFT_IRIS, gaze_right=1), (0.11, 0), atol=0.02)
     np.testing.assert_allclose(change(lm.RIGHT_IRIS, gaze_down=1), (0, 0.06), atol=0.02)
     assert np.abs(acted(gaze_right=1) - portrait_face())[:468].max() < 1e-6
+
+
+def test_a_slider_for_both_sides_adds_to_those_of_each():
+    np.testing.assert_array_equal(acted(blink=0.4, blink_left=0.3), acted(blink_left=0.7, blink_right=0.4))
+    np.testing.assert_allclose(acted(brows=0.5, brow_left=0.5), acted(brow_left=1, brow_right=0.5), atol=1e-6)
+    np.testing.assert_array_equal(acted(blink=1, blink_left=1), acted(blink=1))
+
+
+def test_scale_makes_the_head_larger_where_it_is():
+    assert eye_distance(acted(scale=1.2)) == pytest.approx(1.2 * eye_distance(portrait_face()), rel=1e-4)
+    np.testing.assert_allclose(
+        head_centre(acted(scale=1.2))[:2] - head_centre(portrait_face())[:2],
+        0,
+        atol=0.02 * eye_distance(portrait_face()),
+    )
+
+
+def test_parted_lips_open_without_the_chin_and_pressed_ones_are_thin_and_shut():
+    parted, rest, pressed = (acted(lips=lips) for lips in (1, 0, -1))
+    assert mouth_gap(parted) > mouth_gap(rest) + 0.08
+    assert abs(change(lm.CHIN, lips=1)[1]) < 0.03
+    assert mouth_gap(pressed) < 0.3 * mouth_gap(rest)
+    thick = [np.linalg.norm(face[0, :2] - face[17, :2]) for face in (rest, pressed)]
+    assert thick[1] < 0.8 * thick[0]
+
+
+def test_every_slider_has_one_group():
+    assert sorted(name for group in GROUPS.values() for name in group) == sorted(SLIDERS)
+
+
+def test_what_is_clamped_goes_as_far_as_it_goes():
+    assert Expression.clamped(yaw_deg=100, jaw=-1, smile=0.5) == Expression(yaw_deg=25, jaw=0, smile=0.5)

@@ -10,7 +10,7 @@ from cxanim.motion import landmarks as lm
 from cxanim.motion.expression import ExpressionBasis
 from cxanim.motion.head import fit_similarity, head_angles, stable_points
 from cxanim.motion.pose import eye_distance
-from cxanim.motion.presets import PRESETS, bump, hold
+from cxanim.motion.presets import PRESETS
 from cxanim.motion.ratios import eye_openness, mouth_gap
 from cxanim.motion.retarget import Gains, perform
 
@@ -48,6 +48,7 @@ def test_the_promised_motions_are_there():
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_loop_ends_where_it_began(name):
     preset, basis = PRESETS[name], ExpressionBasis(portrait_face())
+    assert preset.closes and preset.expression_at(0.0) == preset.expression_at(preset.duration_s)
     first, last = (
         perform(basis.performance(preset.expression_at(time_s)), portrait_face()) for time_s in (0.0, preset.duration_s)
     )
@@ -121,13 +122,3 @@ def test_surprise_raises_the_brows_opens_the_mouth_and_widens_the_eyes():
         assert (struck - rest)[list(brow), 1].mean() < -0.1 * unit
     assert mouth_gap(struck) > mouth_gap(rest) + 0.2
     assert (eye_openness(struck) > 1.2 * eye_openness(rest)).all()
-
-
-def test_a_bump_is_one_at_its_centre_and_half_at_half_its_width():
-    assert bump(1.0, 1.0, 0.4) == 1
-    assert bump(1.2, 1.0, 0.4) == pytest.approx(0.5, abs=0.01)
-
-
-def test_a_hold_is_zero_outside_and_one_inside():
-    assert [hold(t, 1.0, 2.0, 0.25) for t in (0.5, 1.0, 1.25, 1.75, 2.0, 2.5)] == [0, 0, 1, 1, 0, 0]
-    assert hold(1.125, 1.0, 2.0, 0.25) == pytest.approx(0.5)

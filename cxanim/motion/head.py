@@ -90,6 +90,11 @@ def scaled_rotation(rotation: np.ndarray, gain: float) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)
 
 
+def rotation_angle_deg(rotation: np.ndarray) -> float:
+    """How far a rotation turns, about whatever axis."""
+    return float(np.rad2deg(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))))
+
+
 def head_angles(face: np.ndarray) -> tuple[float, float, float]:
     """Yaw, pitch and roll in degrees of a face as the camera sees it; (0, 0, 0) looks straight at it."""
     return angles_from_rotation(head_axes(face))

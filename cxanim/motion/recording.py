@@ -28,6 +28,7 @@ _SHAPES = {
     "left_hand": (lm.HAND_POINTS, 3),
     "right_hand": (lm.HAND_POINTS, 3),
 }
+_RELAXED = "relaxed"
 _MOST_FRAMES = 60 * 60 * 30
 _MOST_BYTES = 1 << 30
 # What zipfile, zlib, numpy's header parser and json raise on a file that is broken or was made to break a reader.
@@ -47,12 +48,14 @@ class Motion:
             the part was not seen.
         neutral: number of the frame that shows the relaxed face.
         about: where the motion comes from, for people.
+        relaxed: (478, 3) the relaxed face where no frame need show it; then that of frame `neutral` is not used.
     """
 
     fps: float
     parts: dict[str, np.ndarray]
     neutral: int = 0
     about: dict[str, str] = field(default_factory=dict)
+    relaxed: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.parts.values())))
@@ -85,12 +88,13 @@ class Motion:
         calm = {}
         for name, track in self.parts.items():
             calm[name] = smooth_track(fill_gaps(track, longest), self.fps, strength)
-        return Motion(self.fps, calm, self.neutral, self.about)
+        return Motion(self.fps, calm, self.neutral, self.about, self.relaxed)
 
     def save(self, path: Path) -> None:
         """Write the motion as an npz of plain arrays, rounded to 1/65536 of the crop so that it packs well."""
         header = json.dumps({"format": FORMAT, "fps": self.fps, "neutral": self.neutral, "about": self.about})
-        arrays = {name: (np.round(track * 65536) / 65536).astype(np.float32) for name, track in self.parts.items()}
+        kept = self.parts if self.relaxed is None else self.parts | {_RELAXED: self.relaxed}
+        arrays = {name: (np.round(track * 65536) / 65536).astype(np.float32) for name, track in kept.items()}
         whole = io.BytesIO()  # an archive that cannot be written to its end would complain once more when deleted
         np.savez_compressed(whole, header=np.frombuffer(header.encode(), np.uint8), **arrays)
         with atomic_output(path) as temporary:
@@ -116,14 +120,15 @@ class Motion:
                         again,
                     )
                 parts = {name: file[name] for name in _SHAPES if name in file}
-            return cls._checked(header, parts)
+                relaxed = file[_RELAXED] if _RELAXED in file else None
+            return cls._checked(header, parts, relaxed)
         except BadPuppet:
             raise
         except _DAMAGE as error:
             raise BadPuppet(f"{path.name} is not a readable motion file.", again) from error
 
     @classmethod
-    def _checked(cls, header: dict, parts: dict[str, np.ndarray]) -> "Motion":
+    def _checked(cls, header: dict, parts: dict[str, np.ndarray], relaxed: np.ndarray | None) -> "Motion":
         fps, neutral = float(header["fps"]), int(header["neutral"])
         lengths = {len(track) for track in parts.values()}
         if "face" not in parts or len(lengths) != 1 or not 0 < fps <= 240:
@@ -136,8 +141,10 @@ class Motion:
                 raise ValueError(f"{name} has a wrong shape")
             if np.isinf(track).any():
                 raise ValueError(f"{name} has a point at infinity")
+        if relaxed is not None and (relaxed.shape != _SHAPES["face"] or not np.isfinite(relaxed).all()):
+            raise ValueError("the relaxed face has a wrong shape")
         about = {str(key): str(value) for key, value in dict(header.get("about", {})).items()}
-        return cls(fps, parts, neutral, about)
+        return cls(fps, parts, neutral, about, None if relaxed is None else relaxed.astype(np.float32))
 
 
 def _seen(points: np.ndarray) -> np.ndarray | None:

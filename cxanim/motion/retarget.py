@@ -14,13 +14,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cxanim.motion import landmarks as lm
-from cxanim.motion.head import fit_similarity, head_axes, head_centre, scaled_rotation, stable_points
+from cxanim.motion.head import (
+    fit_similarity,
+    head_axes,
+    head_centre,
+    rotation_angle_deg,
+    scaled_rotation,
+    stable_points,
+)
 from cxanim.motion.pose import eye_distance
-from cxanim.motion.ratios import eye_closure, eye_openness, mouth_gap, upright_mouth_gap, with_lids, with_mouth_gap
+from cxanim.motion.ratios import (
+    CLOSED_SHARE,
+    eye_closure,
+    eye_openness,
+    mouth_gap,
+    upright_mouth_gap,
+    with_lids,
+    with_mouth_gap,
+)
 from cxanim.motion.regions import region_weights, yardsticks
 from cxanim.settings import Settings, setting
 
 _READ_AS_SHUT = 1.2  # the detector hardly ever sees lids that are shut as wholly shut, and drawn ones even less
+_MOST_TURN_DEG, _MOST_GAP = 40.0, 0.55  # what is added goes no further: a turn of the head, a gap in eye distances
 _MOST_COMPARED = 1000  # faces among which the neutral one is chosen
 
 
@@ -69,6 +85,7 @@ class Retargeting:
         target_neutral: (478, 3) the target's own face, in the target's crop.
         gains: how much of each part arrives.
         absolute: whether the driver's state is taken instead of its change.
+        added: what the target does besides, whatever the gains.
 
     Convention:
         relative: a driver as in `driver_neutral` leaves the target exactly as in `target_neutral`.
@@ -85,10 +102,11 @@ class Retargeting:
         gains: Gains | None = None,
         *,
         absolute: bool = False,
+        added: Performance | None = None,
     ):
         self._driver = _Neutral(driver_neutral)
         self._target = _Neutral(target_neutral)
-        self._absolute = absolute
+        self._absolute, self._added = absolute, added
         self.gains = gains or Gains()
 
     def face(self, driver_face: np.ndarray) -> np.ndarray:
@@ -96,7 +114,7 @@ class Retargeting:
         performance = self._driver.measure(driver_face)
         if self._absolute:
             performance = self._from_the_targets_neutral(performance)
-        return self._target.perform(performance, self.gains)
+        return self._target.perform(performance, self.gains, self._added)
 
     def _from_the_targets_neutral(self, performance: Performance) -> Performance:
         """The performance that brings the target into the driver's state."""
@@ -119,9 +137,19 @@ def measure(face: np.ndarray, neutral: np.ndarray) -> Performance:
     return _Neutral(neutral).measure(face)
 
 
-def perform(performance: Performance, neutral: np.ndarray, gains: Gains | None = None) -> np.ndarray:
-    """Let the face `neutral` (478, 3) do what `performance` says."""
-    return _Neutral(neutral).perform(performance, gains or Gains())
+def perform(
+    performance: Performance, neutral: np.ndarray, gains: Gains | None = None, added: Performance | None = None
+) -> np.ndarray:
+    """Let the face `neutral` (478, 3) do what `performance` says, and besides, whatever the gains, what `added` says.
+
+    What both do together stays within what a face can do.
+    """
+    return _Neutral(neutral).perform(performance, gains or Gains(), added)
+
+
+def as_detected(performance: Performance) -> Performance:
+    """The performance of a face whose points a detector would give: done by one, `measure` reads `performance`."""
+    return replace(performance, closure=performance.closure * (1 - CLOSED_SHARE) / _READ_AS_SHUT)
 
 
 class _Neutral:
@@ -160,18 +188,39 @@ class _Neutral:
             gap=upright_mouth_gap(unposed @ self.axes) - self.gap,
         )
 
-    def perform(self, performance: Performance, gains: Gains) -> np.ndarray:
+    def perform(self, performance: Performance, gains: Gains, added: Performance | None = None) -> np.ndarray:
         rest = 1.0 - sum(self.weights.values())
         gain = rest * gains.mouth + sum(self.weights[name] * getattr(gains, name) for name in self.weights)
-        upright = self.upright + performance.offsets * self.sticks * gain[:, None]
-        upright = with_lids(upright, self.openness, np.clip(performance.closure * gains.eyes, -0.6, 1.0))
+        done = Performance(
+            rotation=scaled_rotation(performance.rotation, gains.head),
+            shift=performance.shift * gains.head,
+            scale=performance.scale**gains.head,
+            offsets=performance.offsets * gain[:, None],
+            closure=performance.closure * gains.eyes,
+            gap=performance.gap * gains.mouth,
+        )
+        if added is not None:
+            done = _together(done, added)
+        upright = with_lids(self.upright + done.offsets * self.sticks, self.openness, np.clip(done.closure, -0.6, 1.0))
         # Lips never cross, except as far as they do in the neutral face itself.
         closed = min(0.0, self.gap)
-        upright = with_mouth_gap(upright, max(closed, self.gap + performance.gap * gains.mouth))
-        rotation = scaled_rotation(performance.rotation, gains.head)
-        scale = performance.scale**gains.head
-        posed = scale * upright @ (self.axes @ rotation).T
-        return (posed + self.centre + performance.shift * gains.head * self.unit).astype(np.float32)
+        upright = with_mouth_gap(upright, max(closed, self.gap + done.gap))
+        posed = done.scale * upright @ (self.axes @ done.rotation).T
+        return (posed + self.centre + done.shift * self.unit).astype(np.float32)
+
+
+def _together(one: Performance, added: Performance) -> Performance:
+    """Both at once; where they would go too far together, as far as the first goes alone, or a face can."""
+    turn = one.rotation @ added.rotation
+    most_deg = max(_MOST_TURN_DEG, rotation_angle_deg(one.rotation))
+    return Performance(
+        rotation=scaled_rotation(turn, min(1.0, most_deg / max(rotation_angle_deg(turn), 1e-6))),
+        shift=one.shift + added.shift,
+        scale=one.scale * added.scale,
+        offsets=one.offsets + added.offsets,
+        closure=one.closure + added.closure,
+        gap=min(one.gap + added.gap, max(_MOST_GAP, one.gap)),
+    )
 
 
 def most_neutral(faces: Sequence[np.ndarray | None]) -> int:

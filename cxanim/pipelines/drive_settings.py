@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cxanim.errors import BadSetting
+from cxanim.motion.expression import SLIDERS, Expression
 from cxanim.motion.retarget import Gains
 from cxanim.settings import Settings, setting
 
@@ -44,6 +45,18 @@ class DriveSettings(Gains, DriverSettings):
     moving_background: bool = setting(False, "let the background follow the head instead of standing still")
     loops: int = setting(1, "how often a preset or the expression of a still is repeated", low=1, high=20, step=1)
     seamless: bool = setting(False, "let the end of a video or a motion pass into its beginning, for endless repeating")
+    offsets: str = setting(
+        "", f"sliders added to what the driver does, as smile=0.3,yaw_deg=5; there are {', '.join(SLIDERS)}"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Expression.from_text(self.offsets)
+
+    @property
+    def added(self) -> Expression:
+        """What `offsets` says."""
+        return Expression.from_text(self.offsets)
 
     @property
     def gains(self) -> Gains:

@@ -1,4 +1,7 @@
-"""From what drives to the target's face in every frame: a video, a motion file, a preset, or a still picture."""
+"""From what drives to the target's face in every frame: a video, a motion file, a preset, or a still picture.
+
+Motion files are of two kinds: recorded ones (.npz) and keyframed ones (.json), as the presets are.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,10 +14,12 @@ import numpy as np
 from cxanim.errors import BadSetting, CxanimError, NoFace
 from cxanim.images import count_pictures, over_white, read_image
 from cxanim.motion.detect import find_faces
+from cxanim.motion.expression import Expression, ExpressionBasis
+from cxanim.motion.keyframes import KEYFRAMES_SUFFIX, KeyframedMotion
 from cxanim.motion.pose import face_box
 from cxanim.motion.presets import PRESETS
 from cxanim.motion.recording import Motion
-from cxanim.motion.retarget import Retargeting
+from cxanim.motion.retarget import Performance, Retargeting, perform, still
 from cxanim.motion.smooth import faded_into_its_beginning
 from cxanim.motion.still_expression import still_driver
 from cxanim.pipelines.clip import DETECTION_SIDE_PX, observe_clip
@@ -101,7 +106,7 @@ def prepare_drives(
             "Say when the face of a video or a motion is relaxed with neutral_s.",
         )
     if str(driver) in PRESETS:
-        return [_authored(str(driver), neutral, settings) for neutral in neutrals]
+        return [_authored(PRESETS[str(driver)], f"The motion {driver}", neutral, settings) for neutral in neutrals]
     if not os.path.exists(path):  # unlike Path's, False also for a name that no disk would take
         raise CxanimError(
             f"There is no motion {str(driver)!r}: it is neither a file nor a preset.",
@@ -109,6 +114,9 @@ def prepare_drives(
         )
     if is_still(path):
         return [_still(path, neutral, settings, neutral_picture) for neutral in neutrals]
+    if path.suffix.lower() == KEYFRAMES_SUFFIX:
+        motion = KeyframedMotion.load(path)
+        return [_authored(motion, f"The motion {path.name}", neutral, settings) for neutral in neutrals]
     if path.suffix.lower() == MOTION_SUFFIX:
         ready, own_neutral = _recorded(path, settings)
     else:
@@ -116,17 +124,33 @@ def prepare_drives(
     own = list(ready.faces)
 
     def followed_by(neutral: np.ndarray) -> Drive:
-        retargeting = Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute)
+        retargeting = _retargeting(own_neutral, neutral, settings)
         followed = replace(ready, faces=(retargeting.face(face) for face in own))
         return _seamless(followed) if settings.seamless else followed
 
     return [followed_by(neutral) for neutral in neutrals]
 
 
-def _authored(name: str, neutral: np.ndarray, settings: DriveSettings) -> Drive:
-    faces = list(PRESETS[name].faces(neutral, AUTHORED_FPS, settings.gains))
-    notes = _without_effect(f"The motion {name}", settings, "driver_face", "neutral_s", "absolute", "seamless")
-    return _part(replace(_loop(faces, settings), notes=notes), settings, f"the motion {name}")
+def _retargeting(own_neutral: np.ndarray, neutral: np.ndarray, settings: DriveSettings) -> Retargeting:
+    added = _added(neutral, settings)
+    return Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute, added=added)
+
+
+def _added(neutral: np.ndarray, settings: DriveSettings) -> Performance | None:
+    """What the target does besides."""
+    return None if settings.added == Expression() else ExpressionBasis(neutral).performance(settings.added)
+
+
+def _authored(motion: KeyframedMotion, what: str, neutral: np.ndarray, settings: DriveSettings) -> Drive:
+    faces = list(motion.faces(neutral, AUTHORED_FPS, settings.gains, _added(neutral, settings)))
+    without = ["driver_face", "neutral_s", "absolute"]
+    ready = _loop(faces, settings)
+    if motion.closes:
+        without.append("seamless")
+    else:
+        ready = replace(ready, lead_in=())
+    ready = _part(replace(ready, notes=_without_effect(what, settings, *without)), settings, what[0].lower() + what[1:])
+    return _seamless(ready) if settings.seamless and not motion.closes else ready
 
 
 def _still(path: Path, neutral: np.ndarray, settings: DriveSettings, neutral_picture: Path | None) -> Drive:
@@ -134,12 +158,13 @@ def _still(path: Path, neutral: np.ndarray, settings: DriveSettings, neutral_pic
     picture, face, notes = _face_of_picture(path, settings.driver_face)
     own_neutral = None if neutral_picture is None else _face_of_picture(neutral_picture, 0)[1]
     own_neutral, face = still_driver(face, own_neutral, neutral if settings.absolute else None)
-    peak = Retargeting(own_neutral, neutral, settings.gains, absolute=settings.absolute).face(face)
+    peak = _retargeting(own_neutral, neutral, settings).face(face)
+    rest = perform(still(), neutral, added=_added(neutral, settings))
     frames = round((2 * _EASE_S + _HOLD_S + _REST_S) * AUTHORED_FPS)
 
     times_s = np.arange(frames) / AUTHORED_FPS
     shares = np.clip(np.minimum(times_s, 2 * _EASE_S + _HOLD_S - times_s) / _EASE_S, 0, 1)
-    faces = [(neutral + share**2 * (3 - 2 * share) * (peak - neutral)).astype(np.float32) for share in shares]
+    faces = [(rest + share**2 * (3 - 2 * share) * (peak - rest)).astype(np.float32) for share in shares]
     notes += _without_effect(f"The still picture {path.name}", settings, "neutral_s", "seamless")
     return _part(
         replace(_loop(faces, settings), picture=picture, peak=peak, notes=notes), settings, f"the loop of {path.name}"
@@ -159,12 +184,15 @@ def _recorded(path: Path, settings: DriveSettings) -> tuple[Drive, np.ndarray]:
     if all(face is None for face in motion.faces):
         raise CxanimError(f"The motion {path.name} has no face in it.", "Extract one from a clip that shows a face.")
     check_times(settings, len(motion) / motion.fps, path.name)
-    relaxed_s = motion.neutral / motion.fps if settings.neutral_s is None else settings.neutral_s
-    number = frame_at(relaxed_s, motion, relaxed_s, path.name)
     faces = motion.calmed(settings.smoothing).parts["face"]
-    notes: tuple[str, ...] = (relaxed_note(path.name, number / motion.fps),)
-    notes += _without_effect(f"The motion {path.name}", settings, "driver_face")
-    return _part(Drive(iter(faces), len(faces), motion.fps, notes=notes), settings, path.name), faces[number]
+    notes = _without_effect(f"The motion {path.name}", settings, "driver_face")
+    if motion.relaxed is not None and settings.neutral_s is None:
+        own_neutral = motion.relaxed
+    else:
+        relaxed_s = motion.neutral / motion.fps if settings.neutral_s is None else settings.neutral_s
+        number = frame_at(relaxed_s, motion, relaxed_s, path.name)
+        own_neutral, notes = faces[number], (relaxed_note(path.name, number / motion.fps), *notes)
+    return _part(Drive(iter(faces), len(faces), motion.fps, notes=notes), settings, path.name), own_neutral
 
 
 def _filmed(path: Path, settings: DriveSettings, watch: Watch) -> tuple[Drive, np.ndarray]:

@@ -315,7 +315,7 @@ def _sampled(random: np.random.Generator) -> Expression:
 
     blink = sometimes(0.35, 0.2, 1.0)
     brow = sometimes(0.4, -0.6, 1.0)
-    return Expression(
+    return Expression.clamped(
         yaw_deg=random.normal(0, 7),
         pitch_deg=random.normal(0, 5),
         roll_deg=random.normal(0, 4),
