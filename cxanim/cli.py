@@ -96,6 +96,17 @@ def _add_beside(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--neutral-picture", type=Path, metavar="PICTURE", help=help)
 
 
+def _add_landmarks(parser: argparse.ArgumentParser) -> None:
+    help = "where the photo's face is: points of a JSON file, or those that a puppet keeps"
+    parser.add_argument("--landmarks", type=Path, metavar="FILE", help=help)
+
+
+def _landmarks(flags: argparse.Namespace) -> Any:
+    from cxanim.pipelines.photo import read_landmarks
+
+    return read_landmarks(flags.landmarks) if flags.landmarks else None
+
+
 def _machine(flags: argparse.Namespace) -> Any:
     from cxanim.pipelines.machine import Machine
 
@@ -128,16 +139,13 @@ def _add_animate(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--puppet", type=Path, metavar="NAME.puppet", help="keep the puppet that is made")
     _add_beside(parser)
-    parser.add_argument(
-        "--landmarks", type=Path, metavar="FILE.json", help="where the face is, for pictures in which none is found"
-    )
+    _add_landmarks(parser)
     add_flags(parser.add_argument_group("settings"), AnimateSettings)
     _add_machine(parser)
 
 
 def _animate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.animate import AnimateSettings, animate
-    from cxanim.pipelines.placed_face import read_placed_face
 
     rendered = animate(
         flags.photo,
@@ -146,7 +154,7 @@ def _animate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         from_flags(AnimateSettings, flags),
         _machine(flags),
         terminal.watch,
-        face=read_placed_face(flags.landmarks, flags.photo) if flags.landmarks else None,
+        placed=_landmarks(flags),
         keep_puppet=flags.puppet,
         beside=flags.beside,
         neutral_picture=flags.neutral_picture,
@@ -167,6 +175,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.puppet")
     parser.add_argument("--resume", action="store_true", help="go on where the training of this puppet stopped")
     parser.add_argument("--preview", type=Path, metavar="FILE.jpg", help="keep a picture here that gets better")
+    _add_landmarks(parser)
     add_flags(parser.add_argument_group("settings"), FitSettings)
     _add_machine(parser)
 
@@ -176,13 +185,22 @@ def _train(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
     if bool(flags.targets) == bool(flags.folder):
         raise BadSetting("targets: got both files and --targets, or neither.", "Give files, or --targets DIR.")
-    if flags.folder and (flags.resume or flags.preview):
-        raise BadSetting("--targets goes on by itself and has no preview.", "Leave --resume and --preview away.")
+    if flags.folder and (flags.resume or flags.preview or flags.landmarks):
+        problem = "--targets goes on by itself, has no preview, and finds faces itself."
+        raise BadSetting(problem, "Leave --resume, --preview and --landmarks away.")
     if flags.folder:
         return _train_many(flags, terminal)
     terminal.preview_to(flags.preview)
     settings, machine = from_flags(FitSettings, flags), _machine(flags)
-    trained = train(flags.targets, flags.output, settings, machine, terminal.watch, resume=flags.resume)
+    trained = train(
+        flags.targets,
+        flags.output,
+        settings,
+        machine,
+        terminal.watch,
+        placed=_landmarks(flags),
+        resume=flags.resume,
+    )
     terminal.say(*trained.notes)
     return trained.to_dict()
 
@@ -247,7 +265,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     help = "instead of a puppet and a clip: score how this photo follows a driver"
     parser.add_argument("--photo", type=Path, metavar="PHOTO", help=help)
     parser.add_argument("--driver", type=Path, metavar="CLIP", help="the video that the photo follows")
-    parser.add_argument("--landmarks", type=Path, metavar="FILE.json", help="where the photo's face is, as for animate")
+    _add_landmarks(parser)
     help = "score what follows this share of the clip and a second (0 to 0.95, default 0)"
     parser.add_argument("--from", dest="start", type=float, default=None, metavar="SHARE", help=help)
     add_flags(parser.add_argument_group("settings"), EvaluateSettings, without=("start",))
@@ -276,11 +294,9 @@ def _evaluate(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
 def _evaluate_photo(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.faithful import FaithfulSettings, evaluate_photo
-    from cxanim.pipelines.placed_face import read_placed_face
 
-    face = read_placed_face(flags.landmarks, flags.photo) if flags.landmarks else None
     settings, watch = from_flags(FaithfulSettings, flags), terminal.watch
-    scores = evaluate_photo(flags.photo, flags.driver, settings, _machine(flags), watch, face=face)
+    scores = evaluate_photo(flags.photo, flags.driver, settings, _machine(flags), watch, placed=_landmarks(flags))
     terminal.say(*watch.notes)
     if not flags.json:
         terminal.close()

@@ -16,6 +16,7 @@ from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import perform
 from cxanim.pipelines.animate import AnimateSettings, animate
 from cxanim.pipelines.photo import Photo, observe_everyone, observe_photo, photo_puppet
+from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.scene import Scene
 from cxanim.video import open_video
@@ -192,7 +193,7 @@ def test_a_puppet_is_of_one_face(couple: Path, tmp_path: Path):
     with pytest.raises(BadSetting, match="one face"):
         animate(couple, "nod", tmp_path / "o.mp4", settings, keep_puppet=tmp_path / "a.puppet")
     with pytest.raises(BadSetting, match="placed"):
-        animate(couple, "nod", tmp_path / "o.mp4", settings, face=astronaut_face())
+        animate(couple, "nod", tmp_path / "o.mp4", settings, placed=PlacedFace({}))
     assert list(tmp_path.iterdir()) == []
 
 

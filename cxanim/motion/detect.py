@@ -29,6 +29,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.pose import Pose, eye_distance, face_box
 
 PARTS = ("face", "body")
+_DOUBT = 0.05  # confidence with which a face is perhaps one
 _ONE_AT_A_TIME = threading.RLock()
 _LARGEST_INPUT_PX = 640  # the networks look at 128 to 256 px: larger frames only cost time
 
@@ -134,6 +135,30 @@ def find_face(picture: np.ndarray, name: str = "the picture") -> tuple[np.ndarra
     return faces[0], len(faces)
 
 
+def find_perhaps(picture: np.ndarray) -> list[np.ndarray]:
+    """What may be faces where `find_faces` finds none: a painted animal, a mask, and much that is none.
+
+    Looks closer and closer, and takes what the networks themselves doubt.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (478, 3) faces in the picture's own square, in no order.
+    """
+    height, width = picture.shape[:2]
+    whole = Crop.whole(width, height)
+    windows = [Crop(whole.x_px - whole.side_px / 3, whole.y_px - whole.side_px / 3, whole.side_px * 5 / 3)]
+    windows += [_grown(window, 1.4) for window in _distant_faces(picture)]
+    for share in (1, 2, 3):
+        if share == 1 or max(width, height) >= share * 128:
+            windows += _tiles(width, height, max(width, height) / share)
+    faces: list[np.ndarray] = []
+    for window in windows:
+        faces += _into_frame(_mesh(window.cut(picture, 384), 2, least_sure=_DOUBT), window, width, height)
+    return faces
+
+
 def person_matte(picture: np.ndarray) -> np.ndarray:
     """How much of each pixel is person rather than background, (H, W) float32 in [0, 1]."""
     with _quiet(), _solutions().selfie_segmentation.SelfieSegmentation(model_selection=0) as solution:
@@ -196,9 +221,11 @@ class _Square:
         return points
 
 
-def _mesh(picture: np.ndarray, most: int) -> list[np.ndarray]:
+def _mesh(picture: np.ndarray, most: int, least_sure: float | None = None) -> list[np.ndarray]:
     square = _Square(picture.shape[1], picture.shape[0])
     options = dict(static_image_mode=True, max_num_faces=most, refine_landmarks=True, min_detection_confidence=0.4)
+    if least_sure is not None:
+        options |= dict(min_detection_confidence=least_sure, min_tracking_confidence=least_sure)
     with _quiet(), _solutions().face_mesh.FaceMesh(**options) as mesh:
         found = mesh.process(_shrunk(picture)).multi_face_landmarks or ()
     return [points for face in found if (points := square.points(face)) is not None]
@@ -239,6 +266,11 @@ def _window_round(box: Any, view: Crop) -> Crop:
     centre_x = view.x_px + (box.xmin + box.width / 2) * view.side_px
     centre_y = view.y_px + (box.ymin + box.height / 2) * view.side_px
     return Crop(round(centre_x - side / 2), round(centre_y - side / 2), round(side))
+
+
+def _grown(window: Crop, share: float) -> Crop:
+    more = (share - 1) * window.side_px / 2
+    return Crop(round(window.x_px - more), round(window.y_px - more), round(share * window.side_px))
 
 
 def _into_frame(faces: list[np.ndarray], window: Crop, width_px: int, height_px: int) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from cxanim.pipelines.driver import Drive, DriveSettings, prepare_drives
 from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import Photo, observe_everyone, observe_photo, photo_puppet
+from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.scene import Scene
@@ -55,7 +56,7 @@ def animate(
     machine: Machine | None = None,
     watch: Watch | None = None,
     *,
-    face: np.ndarray | None = None,
+    placed: PlacedFace | None = None,
     keep_puppet: Path | None = None,
     beside: Path | None = None,
     neutral_picture: Path | None = None,
@@ -73,7 +74,7 @@ def animate(
         settings: size, quality, gains and what is shown.
         machine: where to compute.
         watch: who is told, and may stop it; nothing is left behind then but a puppet that was to be kept.
-        face: (478, 3) face in the picture's own square where a person has placed it; found if None.
+        placed: where a person has placed the face; found if None.
         keep_puppet: where to keep the puppet that was made.
         beside: a second video to write, which shows the driver, or the still photo, on the left of the result.
         neutral_picture: a picture of the relaxed face of whom the still picture shows; guessed if None.
@@ -87,7 +88,7 @@ def animate(
     ensure_results_writable(output, beside, motion)
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
-    seen = _observed(Path(photo), settings, face, keep_puppet)
+    seen = _observed(Path(photo), settings, placed, keep_puppet)
     puppets = [photo_puppet(one, settings.size, Path(photo).name) for one in seen]
     drives = prepare_drives(motion, [puppet.neutral_face for puppet in puppets], settings, watch, neutral_picture)
     minutes = QUALITY_MINUTES[settings.quality] / len(puppets)
@@ -127,11 +128,13 @@ def animate(
     return replace(rendered, notes=seen[0].notes + rendered.notes)
 
 
-def _observed(photo: Path, settings: AnimateSettings, face: np.ndarray | None, keep_puppet: Path | None) -> list[Photo]:
+def _observed(
+    photo: Path, settings: AnimateSettings, placed: PlacedFace | None, keep_puppet: Path | None
+) -> list[Photo]:
     """The photo, once for each face that is to move."""
     if not settings.all_faces:
-        return [observe_photo(photo, face, settings.face)]
-    if face is not None:
+        return [observe_photo(photo, placed, settings.face)]
+    if placed is not None:
         raise BadSetting("all_faces: got it together with a face that was placed.", "Leave one of them away.")
     seen = observe_everyone(photo)
     if keep_puppet is not None and len(seen) > 1:

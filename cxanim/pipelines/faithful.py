@@ -28,6 +28,7 @@ from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip
 from cxanim.pipelines.fit import FitSettings, fit_photo
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
@@ -66,12 +67,12 @@ def evaluate_photo(
     machine: Machine | None = None,
     watch: Watch | None = None,
     *,
-    face: np.ndarray | None = None,
+    placed: PlacedFace | None = None,
 ) -> dict[str, Any]:
     """Score how `photo` follows the video `driver`.
 
     Args:
-        face: (478, 3) face in the picture's own square where a person has placed it; found if None.
+        placed: where a person has placed the face; found if None.
 
     Returns:
         What `PhotoExam.score` does, and device, threads, size, quality, features.
@@ -85,7 +86,7 @@ def evaluate_photo(
     if features == "auto":
         features = "vgg19" if available("vgg19") else "small"
     eyes = feature_network(features, metrics.VGG_DIST_LAYERS)
-    seen = observe_photo(Path(photo), face)
+    seen = observe_photo(Path(photo), placed)
     watch.notes += seen.notes
     puppet = photo_puppet(seen, settings.size, Path(photo).name)
     minutes = QUALITY_MINUTES[settings.quality]

@@ -21,6 +21,7 @@ from cxanim.output import ensure_writable, one_writer
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable, facts_of
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import Stretch, fitting_stillness
@@ -98,6 +99,7 @@ def train(
     machine: Machine | None = None,
     watch: Watch | None = None,
     *,
+    placed: PlacedFace | None = None,
     resume: bool = False,
     longest_min: float = math.inf,
     where: Call = here,
@@ -111,6 +113,7 @@ def train(
         machine: where to compute.
         watch: who is told. Stopping while training keeps what is learnt, and a crash loses a minute at most;
             before the first step nothing is kept.
+        placed: where a person has placed the face of the one photo; found if None.
         resume: go on from the state beside `output`, to the settings' steps, or for their minutes more.
         longest_min: minutes after which training ends, whatever the settings say.
         where: calls the training itself, `where(learn, ..., watch=watch)`; another process may do it.
@@ -129,7 +132,7 @@ def train(
     is_photo = bool(targets) and _kind(targets[0]) != "clip"
     _eyes(settings, is_photo, device)  # what is missing is said now, not after the clip was read
     with one_writer(output):
-        data = make_training_set(targets, settings, machine, watch)
+        data = make_training_set(targets, settings, machine, watch, placed)
         earlier = TrainingState.load(state, data.fingerprint) if resume else None
         trained = where(learn, data, settings, machine, earlier, output, longest_min, watch=watch)
         return replace(trained, path=output)
@@ -141,17 +144,27 @@ def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Wa
     return where(learn, data, replace(settings, size=puppet.size_px), machine, watch=watch).puppet
 
 
-def make_training_set(targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch) -> TrainingSet:
+def make_training_set(
+    targets: Sequence[Path],
+    settings: FitSettings,
+    machine: Machine,
+    watch: Watch,
+    placed: PlacedFace | None = None,
+) -> TrainingSet:
     """Read the targets and make what is learnt from them."""
-    data = _read_targets(targets, settings, machine, watch)
+    data = _read_targets(targets, settings, machine, watch, placed)
     about = data.puppet.about | {"files": facts_of(targets)}
     return replace(data, puppet=replace(data.puppet, about=about))
 
 
-def _read_targets(targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch) -> TrainingSet:
+def _read_targets(
+    targets: Sequence[Path], settings: FitSettings, machine: Machine, watch: Watch, placed: PlacedFace | None
+) -> TrainingSet:
     if not targets:
         raise BadSetting("targets: got none, expected at least one file.")
     kinds = {_kind(target) for target in targets}
+    if placed is not None and kinds != {"photo"}:
+        raise BadSetting("landmarks: got them without a photo.", "Points say where the face of a photo is.")
     if kinds == {"clip"}:
         return clip_training_set(targets, settings.size, settings.references, settings.until, watch)
     if len(targets) > 1:
@@ -166,7 +179,7 @@ def _read_targets(targets: Sequence[Path], settings: FitSettings, machine: Machi
                 "Train on the clip itself, with --resume to go on where it stopped.",
             )
         return photo_training_set(puppet, watch, seed=machine.seed)
-    seen = observe_photo(targets[0])
+    seen = observe_photo(targets[0], placed)
     data = photo_training_set(photo_puppet(seen, settings.size, targets[0].name), watch, seed=machine.seed)
     return replace(data, notes=seen.notes)
 

@@ -1,16 +1,17 @@
 """From the file of a photo to its face, and to the puppet that needs no training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from cxanim.errors import BadSetting, NoFace
+from cxanim.errors import BadSetting, CxanimError, NoFace
 from cxanim.images import over_white, read_image
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_faces, person_matte
 from cxanim.motion.pose import Pose, face_box
-from cxanim.pipelines.puppet import Puppet, Reference
+from cxanim.pipelines.placed_face import PlacedFace, read_placed_face
+from cxanim.pipelines.puppet import PUPPET_SUFFIX, Puppet, Reference
 
 _LEAST_CLEAR = 0.05  # share of a picture that is transparent where somebody is cut out, not the corners rounded
 
@@ -24,6 +25,7 @@ class Photo:
         face: (478, 3) in the picture's own square.
         crop: the window round the face.
         alpha: (H, W) uint8 of a picture that is cut out, or None.
+        placed: the points by which a person placed the face, or None.
         notes: what a person should know ("3 faces: the largest is used").
     """
 
@@ -31,6 +33,7 @@ class Photo:
     face: np.ndarray
     crop: Crop
     alpha: np.ndarray | None = None
+    placed: PlacedFace | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -56,21 +59,24 @@ class Photo:
         return self.crop.held_edges(width, height)
 
 
-def observe_photo(path: Path, face: np.ndarray | None = None, number: int = 0) -> Photo:
+def observe_photo(path: Path, placed: PlacedFace | None = None, number: int = 0) -> Photo:
     """Read a picture and find one face in it.
 
     Args:
         path: the picture.
-        face: (478, 3) face in the picture's own square, where a person has placed it; found if None.
+        placed: where a person has placed the face; found if None.
         number: which of several faces, counted from left to right; 0 is the largest.
 
     Raises:
         UnreadableImage, TooLarge, NoFace.
         BadSetting: there are not so many faces.
+        CxanimError: the points that were placed make no face on this picture.
     """
     picture, alpha = read_picture(path)
-    if face is not None:
-        return _photo(picture, alpha, face)
+    if placed is not None:
+        height, width = picture.shape[:2]
+        face = placed.fit(picture)
+        return replace(_photo(picture, alpha, face), placed=placed.on(width, height))
     faces = _faces(picture, Path(path), everyone=number > 0)
     if number > len(faces):
         raise BadSetting(f"face: got {number}, but {Path(path).name} shows {len(faces)}.")
@@ -87,6 +93,20 @@ def observe_everyone(path: Path) -> list[Photo]:
     """
     picture, alpha = read_picture(path)
     return [_photo(picture, alpha, face) for face in from_left_to_right(_faces(picture, Path(path), everyone=True))]
+
+
+def read_landmarks(path: Path) -> PlacedFace:
+    """Read the points by which a person placed a face, from a JSON file or from the puppet that keeps them.
+
+    Raises:
+        BadPuppet, CxanimError: the file is not what it should be, or keeps no points.
+    """
+    if Path(path).suffix.lower() != PUPPET_SUFFIX:
+        return read_placed_face(path)
+    placed = Puppet.load(path).placed
+    if placed is None:
+        raise CxanimError(f"{Path(path).name} keeps no points: its face was found.", "Place them on its picture.")
+    return placed
 
 
 def read_picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -118,7 +138,7 @@ def _faces(picture: np.ndarray, path: Path, *, everyone: bool) -> list[np.ndarra
 
 def _photo(picture: np.ndarray, alpha: np.ndarray | None, face: np.ndarray, notes: tuple[str, ...] = ()) -> Photo:
     height, width = picture.shape[:2]
-    return Photo(picture, face, Crop.around_faces([face], width, height), alpha, notes)
+    return Photo(picture, face, Crop.around_faces([face], width, height), alpha, notes=notes)
 
 
 def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
@@ -133,5 +153,6 @@ def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
         references=(Reference(picture, seen.face_in_crop, matte),),
         held_edges=seen.held_edges,
         cut_out=seen.alpha is not None,
+        placed=seen.placed,
         about={"kind": "photo", "sources": [name]},
     )

@@ -22,9 +22,11 @@ from cxanim.motion.mesh import BODY_FOLLOWS
 from cxanim.output import ensure_writable
 from cxanim.pipelines.grain import MOST_LEVELS
 from cxanim.pipelines.likeness import MOST_WEIGHT, Likeness
+from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.steady import MOST_STRENGTH
 
-KIND, FORMAT = "puppet", 5
+KIND, FORMAT = "puppet", 6
+_READ = (5, FORMAT)  # puppets of format 5 are neither cut out nor placed by hand
 PUPPET_SUFFIX = ".puppet"
 SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 7  # warped reference, where it may be refined, and layout map
@@ -59,6 +61,7 @@ class Puppet:
         plate: (S, S, 3) uint8 background that stands still, or None.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
         cut_out: whether the matte is the picture's own alpha: nothing stands behind the person, nor in what is shown.
+        placed: the points by which a person placed the face on the photo, or None where it was found.
         body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         likeness: what counts when references are chosen for a face.
         network: the trained CRN, or None for an instant puppet.
@@ -74,6 +77,7 @@ class Puppet:
     plate: np.ndarray | None = None
     held_edges: tuple[bool, bool, bool, bool] = (False, False, False, False)
     cut_out: bool = False
+    placed: PlacedFace | None = None
     body_follows: float = BODY_FOLLOWS
     likeness: Likeness = Likeness()
     network: CRN | None = None
@@ -135,6 +139,7 @@ class Puppet:
             "neutral": self.neutral,
             "held_edges": list(self.held_edges),
             "cut_out": self.cut_out,
+            "placed": None if self.placed is None else self.placed.to_dict(),
             "body_follows": self.body_follows,
             "likeness": list(self.likeness.weights),
             "network": self.network_shape if self.network is not None else None,
@@ -152,7 +157,7 @@ class Puppet:
             BadPuppet: damaged, of an unknown format, or not a puppet.
         """
         path = Path(path)
-        header, tensors = read_checkpoint(path, KIND, (FORMAT,))
+        header, tensors = read_checkpoint(path, KIND, _READ)
         try:
             return _from_parts(header, tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, cv2.error) as error:
@@ -195,7 +200,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         network.load_state_dict(weights, strict=True)
         network.eval()
     plate = tensors.get("plate")
-    cut_out = header.get("cut_out", False)  # puppets of the days before have none
+    cut_out = header.get("cut_out", False)
     if not isinstance(cut_out, bool) or (cut_out and any(reference.matte is None for reference in references)):
         raise ValueError("impossible mattes")
     edges = tuple(bool(edge) for edge in header["held_edges"])
@@ -209,6 +214,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         plate=None if plate is None else _picture(plate, size),
         held_edges=edges,
         cut_out=cut_out,
+        placed=None if header.get("placed") is None else PlacedFace.from_dict(header["placed"]),
         body_follows=_number(header["body_follows"], 1.0),
         likeness=Likeness(tuple(_number(weight, MOST_WEIGHT) for weight in header["likeness"])),
         network=network,
