@@ -7,8 +7,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from faces import astronaut
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from cxanim import Puppet
+from cxanim.images import write_image
+from cxanim.pipelines.placed_face import read_placed_face
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -222,3 +229,123 @@ def test_leaving_the_page_stops_the_job_and_deletes_what_was_made(
     while any(path.exists() for path in mine):
         assert time.monotonic() < deadline, "what a visitor made outlives the visit"
         page.wait_for_timeout(100)
+
+
+def doodle(folder: Path) -> Path:
+    """Two dots and a line, which no detector takes for a face."""
+    picture = np.full((360, 480, 3), (236, 232, 220), np.uint8)
+    for x in (185, 295):
+        cv2.circle(picture, (x, 160), 8, (20, 20, 20), -1)
+    cv2.line(picture, (205, 255), (275, 255), (60, 30, 30), 4)
+    write_image(folder / "doodle.png", picture)
+    return folder / "doodle.png"
+
+
+def place_of(page: Page, name: str) -> tuple[float, float]:
+    """Where a point is, in the picture's pixels."""
+    point = page.locator(f"#animate-landmarks [data-name={name}]")
+    x, y = re.findall(r"-?[\d.]+", str(point.get_attribute("transform")))
+    return float(x), float(y)
+
+
+def drag(page: Page, name: str, x: float, y: float) -> None:
+    """Drag a point to a place in the picture, with the mouse."""
+    dot = page.locator(f"#animate-landmarks [data-name={name}] .dot")
+    dot.scroll_into_view_if_needed()
+    box = dot.bounding_box()
+    assert box is not None
+    here = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    scale = page.locator("#animate-landmarks svg").evaluate("svg => svg.getScreenCTM().a")
+    own = place_of(page, name)
+    page.mouse.move(*here)
+    page.mouse.down()
+    page.mouse.move(here[0] + (x - own[0]) * scale, here[1] + (y - own[1]) * scale, steps=5)
+    page.mouse.up()
+
+
+EYES_AND_MOUTH = {
+    "right_eye_outer": (168, 160),
+    "left_eye_outer": (312, 160),
+    "chin": (240, 300),
+    "mouth_right": (205, 255),
+}
+
+
+def test_points_that_are_dragged_are_animated_and_kept(page: Page, tmp_path: Path):
+    upload(page, "#animate-photo", doodle(tmp_path))
+    page.locator("#animate-landmarks svg").wait_for()  # it opens by itself, since no face is found
+    expect(page.locator("#animate-landmarks .say")).to_contain_text("No face was found")
+    before = place_of(page, "nose_tip")
+    for name, place in EYES_AND_MOUTH.items():
+        drag(page, name, *place)
+    for name, place in EYES_AND_MOUTH.items():
+        assert place_of(page, name) == pytest.approx(place, abs=2)
+    assert place_of(page, "nose_tip") != pytest.approx(before, abs=2)  # which follows
+    assert page.locator("#animate-landmarks .point.placed").count() == len(EYES_AND_MOUTH)
+    with page.expect_download() as saving:
+        page.locator("#animate-landmarks button[name=save]").click()
+    saving.value.save_as(tmp_path / "face.json")
+    kept = read_placed_face(tmp_path / "face.json")
+    assert set(kept.by_hand) == set(EYES_AND_MOUTH) and kept.picture_px == (480, 360)
+    page.locator("#animate-run").click()
+    wait_for_video(page, "#animate-result")
+    expect(page.locator("#animate-status")).to_contain_text("Done")
+    with page.expect_download() as saving:
+        page.locator("#animate-puppet").click()
+    saving.value.save_as(tmp_path / "doodle.puppet")
+    puppet = Puppet.load(tmp_path / "doodle.puppet")
+    assert puppet.placed is not None
+    for name, place in EYES_AND_MOUTH.items():
+        assert puppet.placed.points[name] == pytest.approx(place, abs=2)
+    # Later the puppet gives them back.
+    page.locator("#animate-landmarks button[name=reset]").click()
+    expect(page.locator("#animate-landmarks .point.placed")).to_have_count(0)
+    page.locator("#animate-placing input[type=file]").set_input_files(tmp_path / "doodle.puppet")
+    expect(page.locator("#animate-landmarks .point.placed")).to_have_count(len(EYES_AND_MOUTH))
+    assert place_of(page, "chin") == pytest.approx(EYES_AND_MOUTH["chin"], abs=2)
+
+
+def test_a_point_goes_with_a_finger_and_with_the_keys(browser: Browser, app_url: str, tmp_path: Path):
+    phone = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = phone.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(app_url)
+    upload(page, "#animate-photo", doodle(tmp_path))
+    page.locator("#animate-landmarks svg").wait_for()
+    dot = page.locator("#animate-landmarks [data-name=chin] .dot")
+    dot.scroll_into_view_if_needed()
+    box, before, scrolled = dot.bounding_box(), place_of(page, "chin"), page.evaluate("scrollY")
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    finger = phone.new_cdp_session(page)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 6):
+        finger.send(
+            "Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x + 4 * step, "y": y - 6 * step}]}
+        )
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    after = place_of(page, "chin")
+    assert after[0] > before[0] + 5 and after[1] < before[1] - 8
+    assert page.evaluate("scrollY") == scrolled  # the page stands meanwhile
+    page.locator("#animate-landmarks [data-name=nose_tip]").focus()
+    nose = place_of(page, "nose_tip")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    assert place_of(page, "nose_tip")[0] > nose[0] + 5
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    phone.close()
+
+
+def test_another_face_is_chosen_by_a_click(page: Page, tmp_path: Path):
+    one = astronaut()[:, 60:400]
+    smaller = np.pad(cv2.resize(one, (272, 410)), ((0, 102), (0, 0), (0, 0)), mode="edge")
+    write_image(tmp_path / "two.png", np.hstack([one, smaller]))
+    upload(page, "#animate-photo", tmp_path / "two.png")
+    page.locator("#animate-landmarks svg").wait_for()
+    expect(page.locator("#animate-landmarks .say")).to_contain_text("2 faces")
+    large = place_of(page, "nose_tip")
+    page.locator("#animate-landmarks button[name=zoom]").click()
+    page.locator("#animate-landmarks .other").click()
+    assert place_of(page, "nose_tip")[0] > large[0] + 100
+    unfold(page)
+    expect(page.get_by_label("number input for Face", exact=False).locator("visible=true").first).to_have_value("2")

@@ -31,10 +31,12 @@ class Guess:
     Attributes:
         face: (478, 3) in the picture's own square.
         is_found: whether a detector is sure of it.
+        is_seen: whether anything in the picture looks like it; otherwise it only lies where a face may be.
     """
 
     face: np.ndarray
     is_found: bool
+    is_seen: bool = True
 
 
 def guess_faces(picture: np.ndarray, alpha: np.ndarray | None = None) -> list[Guess]:
@@ -52,7 +54,7 @@ def guess_faces(picture: np.ndarray, alpha: np.ndarray | None = None) -> list[Gu
     if likely:
         # Nostrils make a small face in a muzzle that is as symmetric as the large one round it.
         return [Guess(max(likely, key=lambda pair: pair[0] + _LARGER * np.log(eye_distance(pair[1])))[1], False)]
-    return [Guess(_at_the_head(picture, alpha), False)]
+    return [Guess(_at_the_head(picture, alpha), False, False)]
 
 
 def symmetry(picture: np.ndarray, face: np.ndarray) -> float:

@@ -10,15 +10,17 @@ import gradio as gr
 from cxanim.errors import CxanimError
 from cxanim.pipelines.animate import QUALITY_MINUTES, AnimateSettings, animate
 from cxanim.pipelines.drive import Rendered
+from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
+from cxanim.ui.face_placer import chosen_face, face_placer, looked_at, placed_by
 from cxanim.ui.feedback import done_card, duration, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
 from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, relaxed_picture
 from cxanim.ui.photo_input import photo_input
 from cxanim.ui.result_format import result_format, suffix_of
-from cxanim.ui.run_buttons import RunButtons
+from cxanim.ui.run_buttons import PRIVATE, RunButtons
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
 
@@ -34,6 +36,12 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
                 [[str(path)] for path in examples], [photo], label="Or try one of these", cache_examples=False,
                 elem_id="animate-examples",
             )  # fmt: skip
+            with gr.Accordion("Where the face is", open=False, elem_id="animate-placing") as placing:
+                landmarks = face_placer("animate-landmarks")
+                earlier = gr.UploadButton(
+                    "Load points, from their file or the puppet that keeps them", file_types=[".json", ".puppet"],
+                    size="sm", elem_id="animate-points",
+                )  # fmt: skip
             step(2, "Choose a motion", "What the face shall do")
             picker = build_motion_picker(desk, workspace, "animate")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
@@ -70,22 +78,55 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
         driver_picture: str | None = None,
         neutral_picture: str | None = None,
         file_format: str = "mp4",
+        landmarks: dict[str, Any] | None = None,
         *values: Any,
     ) -> Any:
         """Make a video in which the face of a photo moves; the last answers are the status and a preview."""
         motion = chosen_motion(motion_kind, preset, driver, motion_file, driver_picture)
         relaxed, suffix = relaxed_picture(motion_kind, neutral_picture), suffix_of(file_format)
         yield from run_animation(
-            desk, workspace, visitor_of(request), photo, motion, controls.read(values), relaxed, suffix
+            desk,
+            workspace,
+            visitor_of(request),
+            photo,
+            motion,
+            controls.read(values),
+            relaxed,
+            suffix,
+            placed_by(landmarks),
         )
 
     buttons.start(
         named_after(controls, animate_photo),
-        [photo, *picker.inputs, file_format, *controls.components],
+        [photo, *picker.inputs, file_format, landmarks, *controls.components],
         [video, beside, puppet, status, preview],
         api_name="animate",
         reveals=[beside, puppet],
     )
+    number = controls.components[controls.names.index("face")]
+    photo.change(_look, [photo], [landmarks, placing, number], **PRIVATE)
+    earlier.upload(_look_again, [photo, earlier], [landmarks, placing], **PRIVATE)
+    landmarks.select(chosen_face, [landmarks], [number], **PRIVATE)
+
+
+def _look(photo: str | None) -> tuple[Any, ...]:
+    """Show where the faces of a new photo are; what is wrong with it is said when it is animated."""
+    if not photo:
+        return None, gr.update(open=False), 0
+    try:
+        seen = looked_at(Path(photo))
+    except CxanimError:
+        return None, gr.update(open=False), 0
+    ask = len(seen["faces"]) > 1 or not seen["faces"][0]["sure"]
+    return seen, gr.update(open=ask), 0
+
+
+@in_words
+def _look_again(photo: str | None, points: str | None) -> tuple[Any, ...]:
+    """Show points that were kept earlier on the photo."""
+    if not photo:
+        raise CxanimError("There is no photo yet.", "Drop the one in whose face the points lie.")
+    return looked_at(Path(photo), Path(points) if points else None), gr.update(open=True)
 
 
 def run_animation(
@@ -97,6 +138,7 @@ def run_animation(
     settings: AnimateSettings,
     neutral_picture: Path | None = None,
     suffix: str = ".mp4",
+    placed: PlacedFace | None = None,
 ) -> Generator[tuple[Any, ...], None, None]:
     """Animate a photo; yield (video, side by side, puppet, status, preview) while and after it is done."""
     if not photo:
@@ -104,7 +146,7 @@ def run_animation(
     folder = workspace.new_folder(visitor)
     name = f"{Path(photo).stem} {name_of(motion)}"
     output, beside = folder / file_name(name, suffix), folder / file_name(name, "-side-by-side.mp4")
-    puppet = folder / file_name(Path(photo).stem, ".puppet")
+    puppet = None if settings.all_faces else folder / file_name(Path(photo).stem, ".puppet")  # it is of one face
     minutes = QUALITY_MINUTES[settings.quality]
 
     def work(watch: Watch) -> Rendered:
@@ -115,6 +157,7 @@ def run_animation(
             settings,
             gpu.machine_for(desk.machine, training=False),
             watch,
+            placed=placed,
             keep_puppet=puppet,
             beside=beside,
             neutral_picture=neutral_picture,
@@ -126,4 +169,4 @@ def run_animation(
     if rendered is not None:
         facts = f"{rendered.frames / rendered.fps:.1f} s at {rendered.width_px} x {rendered.height_px} px"
         done = done_card("Done", f"{facts}, rendered in {duration(rendered.seconds)}.", *rendered.notes)
-        yield str(output), str(beside), str(puppet), done, ""
+        yield str(output), str(beside), puppet and str(puppet), done, ""
