@@ -256,6 +256,30 @@ def _drive(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     return rendered.to_dict()
 
 
+def _add_edit(parser: argparse.ArgumentParser) -> None:
+    from cxanim.motion.expression import Expression
+    from cxanim.pipelines.edit import EditSettings
+
+    parser.add_argument("target", type=Path, metavar="TARGET", help="a photo, or a NAME.puppet")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a .png, .jpg or .webp")
+    _add_landmarks(parser)
+    add_flags(parser.add_argument_group("sliders"), Expression)
+    add_flags(parser.add_argument_group("settings"), EditSettings)
+    _add_machine(parser)
+
+
+def _edit(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.motion.expression import Expression
+    from cxanim.pipelines.edit import EditSettings, edit
+
+    settings, machine = from_flags(EditSettings, flags), _machine(flags)
+    edited = edit(
+        flags.target, flags.output, from_flags(Expression, flags), settings, machine, placed=_landmarks(flags)
+    )
+    terminal.say(*edited.notes)
+    return edited.to_dict()
+
+
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     from cxanim.pipelines.evaluate import EvaluateSettings
     from cxanim.pipelines.faithful import FaithfulSettings
@@ -373,6 +397,7 @@ COMMANDS = {
     "animate": Command("make the face of a photo move", _add_animate, _animate),
     "train": Command("train a puppet from a clip or a photo", _add_train, _train),
     "drive": Command("move a puppet with a video", _add_drive, _drive),
+    "edit": Command("make a picture whose face is as sliders say", _add_edit, _edit),
     "evaluate": Command(
         "score a puppet on a clip of its target, or how a photo follows a driver", _add_evaluate, _evaluate
     ),

@@ -202,7 +202,65 @@ def test_stopping_a_training_keeps_the_puppet(page: Page):
     expect(page.locator("#puppet-card")).to_contain_text("steps")
 
 
-@pytest.mark.parametrize("tab", ["Animate a photo", "Puppet studio"])
+def picture_of(page: Page) -> str:
+    return page.locator("#editor-picture img").get_attribute("src") or ""
+
+
+def set_slider(page: Page, name: str, value: str) -> None:
+    """Type a slider's number; the picture follows."""
+    before, field = picture_of(page), page.locator(f"#slider-{name} input[type=number]")
+    field.fill(value)
+    field.press("Enter")
+    expect(page.locator("#editor-picture img")).not_to_have_attribute("src", before)
+
+
+def test_sliders_move_a_face_and_faces_become_a_motion(page: Page, character: Path):
+    page.get_by_role("tab", name="Expression editor").click()
+    expect(page.locator("#editor-picture")).to_contain_text("Choose a face")
+    upload(page, "#editor-photo", character)
+    page.locator("#editor-picture img").wait_for()
+    rest = picture_of(page)
+
+    set_slider(page, "smile", "0.12")
+    little = picture_of(page)
+    page.locator("#editor-reset").click()
+    expect(page.locator("#editor-picture img")).to_have_attribute("src", rest)
+    for _ in range(12):  # faster than pictures come: the last one counts
+        page.locator("#slider-smile input[type=range]").press("ArrowRight")
+    expect(page.locator("#editor-picture img")).to_have_attribute("src", little)
+    page.locator("#editor-reset").click()
+    expect(page.locator("#editor-picture img")).to_have_attribute("src", rest)
+    page.locator("#keyframe-keep").click()
+    expect(page.locator("#keyframes")).to_contain_text("0.00 s · ease-in-out · neutral")
+    set_slider(page, "smile", "1")
+    page.locator("#keyframe-keep").click()
+    expect(page.locator("#keyframes")).to_contain_text("0.50 s · ease-in-out · Smile 1")
+    pick(page.locator("#keyframes").get_by_label("neutral"))
+    expect(page.locator("#editor-picture img")).to_have_attribute("src", rest)
+    expect(page.locator("#slider-smile input[type=number]")).to_have_value("0")
+
+    page.locator("#editor-render-run").click()
+    video = wait_for_video(page, "#editor-result")
+    assert video.evaluate("video => video.duration") == pytest.approx(2.0, abs=0.1)
+    page.locator("#motion-save").click()
+    with page.expect_download() as download:
+        page.locator("#motion-download").click()
+    assert download.value.suggested_filename == "my-motion.json"
+
+    page.locator("#keyframe-delete").click()
+    expect(page.locator("#keyframes")).not_to_contain_text("0.00 s")
+    set_slider(page, "yaw_deg", "5")
+    page.locator("#editor-save").click()
+    with page.expect_download() as download:
+        page.locator("#editor-still").click()
+    assert download.value.suggested_filename == "character-edited.png"
+    page.locator("#editor-add").click()
+    expect(page.locator("#animate-run")).to_be_visible()
+    unfold(page)
+    expect(page.get_by_label("Offsets").locator("visible=true").first).to_have_value("yaw_deg=5")
+
+
+@pytest.mark.parametrize("tab", ["Animate a photo", "Expression editor", "Puppet studio"])
 def test_the_page_fits_a_phone(page: Page, tab: str):
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("tab", name=tab).click()

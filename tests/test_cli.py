@@ -17,8 +17,11 @@ from skimage.data import astronaut, coffee
 
 from cxanim.cli import main
 from cxanim.errors import CannotWrite
+from cxanim.motion.expression import Expression
 from cxanim.pipelines.animate import AnimateSettings
+from cxanim.pipelines.authored import BakeSettings
 from cxanim.pipelines.drive import DriveSettings
+from cxanim.pipelines.edit import EditSettings
 from cxanim.pipelines.evaluate import EvaluateSettings
 from cxanim.pipelines.extract import ExtractSettings
 from cxanim.pipelines.fit import FitSettings
@@ -64,7 +67,7 @@ def test_help_is_instant_and_lists_every_command() -> None:
     heavy = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
     assert time.monotonic() - start_s < 20
     assert heavy.strip() == ""
-    for command in ("app", "animate", "train", "drive", "evaluate", "motion"):
+    for command in ("app", "animate", "train", "drive", "edit", "evaluate", "motion"):
         assert re.search(rf"^\s+{command}\s+\w+", shown, re.MULTILINE)
 
 
@@ -74,7 +77,10 @@ def test_help_is_instant_and_lists_every_command() -> None:
         (["animate"], AnimateSettings),
         (["train"], FitSettings),
         (["drive"], DriveSettings),
+        (["edit"], EditSettings),
+        (["edit"], Expression),
         (["evaluate"], EvaluateSettings),
+        (["motion", "bake"], BakeSettings),
         (["motion", "extract"], ExtractSettings),
         (["animate"], Machine),
     ],

@@ -39,9 +39,9 @@ class Expression(Settings):
     right: float = _slider("moves the head to the right of the picture", -0.4, 0.4, "X")
     down: float = _slider("moves the head down in the picture", -0.4, 0.4, "Y")
     scale: float = _slider("brings the head nearer, or takes it further away", 0.85, 1.2, "Scale", default=1.0)
-    blink: float = _slider("shuts both eyes, or opens them wider", -0.5, 1, "Both eyes shut")
-    blink_left: float = _slider("shuts the left eye, or opens it wider", -0.5, 1, "Left eye shut")
-    blink_right: float = _slider("shuts the right eye, or opens it wider", -0.5, 1, "Right eye shut")
+    blink: float = _slider("shuts both eyes, or opens them wider", -0.5, 1, "Both eyes")
+    blink_left: float = _slider("shuts the left eye, or opens it wider", -0.5, 1, "Left eye")
+    blink_right: float = _slider("shuts the right eye, or opens it wider", -0.5, 1, "Right eye")
     gaze_right: float = _slider("turns the eyes to the right of the picture", -1, 1, "Gaze x")
     gaze_down: float = _slider("turns the eyes down", -1, 1, "Gaze y")
     brows: float = _slider("raises both brows, or lowers them", -1, 1, "Both brows")
@@ -60,9 +60,7 @@ class Expression(Settings):
     @classmethod
     def clamped(cls, **values: float) -> "Expression":
         """Sliders where they are asked to be, each as far as it goes."""
-        return cls(
-            **{name: float(np.clip(value, SLIDERS[name].low, SLIDERS[name].high)) for name, value in values.items()}
-        )
+        return cls(**{name: float(np.clip(value, *RANGES[name])) for name, value in values.items()})
 
     def to_text(self) -> str:
         """The changed sliders as `from_text` reads them: "smile=0.3,yaw_deg=5"."""
@@ -85,10 +83,11 @@ class Expression(Settings):
 
 
 SLIDERS: dict[str, Knob] = {knob.name: knob for knob in knobs(Expression)}
+RANGES: dict[str, tuple[float, float]] = {name: (knob.low or 0.0, knob.high or 0.0) for name, knob in SLIDERS.items()}
 GROUPS = {
     "head": ("yaw_deg", "pitch_deg", "roll_deg", "right", "down", "scale"),
-    "eyes": ("blink", "blink_left", "blink_right", "gaze_right", "gaze_down"),
-    "brows": ("brows", "brow_left", "brow_right", "frown"),
+    "eyes": ("blink", "blink_right", "blink_left", "gaze_right", "gaze_down"),
+    "brows": ("brows", "frown", "brow_right", "brow_left"),
     "mouth": ("jaw", "smile", "pucker", "lips"),
 }
 

@@ -12,7 +12,7 @@ names stays neutral. `easing` is that of the way into the keyframe. There is no 
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 
 from cxanim.errors import BadPuppet, BadSetting
 from cxanim.motion.expression import SLIDERS, Expression, ExpressionBasis
-from cxanim.motion.retarget import Gains, Performance, perform
+from cxanim.motion.retarget import Gains, Performance, Performer
 from cxanim.output import atomic_output
 
 FORMAT = 1
@@ -36,6 +36,7 @@ EASINGS = {
 DEFAULT_EASING = "ease-in-out"
 LONGEST_S = 120.0
 _MOST_KEYFRAMES, _MOST_BYTES = 1000, 1 << 20
+_AGAIN = "Save one with 'cxanim motion save PRESET -o MOTION.json' to see how it looks."
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 60, 300
 
 
@@ -45,7 +46,7 @@ class Keyframe:
 
     Attributes:
         time_s: when, from the beginning of the motion.
-        sliders: their names and values, in their ranges; the others pass through.
+        sliders: their names and values, in their ranges; the others, and be it all, pass through.
         easing: how the named sliders come here from their keyframe before, one of `EASINGS`.
 
     Raises:
@@ -61,14 +62,7 @@ class Keyframe:
             raise BadSetting(f"time_s: got {self.time_s:g} s, expected 0 to {LONGEST_S:g} s.")
         if self.easing not in EASINGS:
             raise BadSetting(f"easing: got {self.easing!r}, expected one of {', '.join(EASINGS)}.")
-        if not self.sliders:
-            raise BadSetting(f"sliders: got none in the keyframe at {self.time_s:g} s, expected at least one.")
         Expression.from_dict(self.sliders)
-
-    @classmethod
-    def of(cls, expression: Expression, time_s: float, easing: str = DEFAULT_EASING) -> "Keyframe":
-        """A keyframe that holds every slider."""
-        return cls(time_s, dict(vars(expression)), easing)
 
 
 @dataclass(frozen=True)
@@ -125,15 +119,55 @@ class KeyframedMotion:
             gains: how much of the motion arrives.
             added: what the face does besides, whatever the gains.
         """
-        basis = ExpressionBasis(neutral)
+        basis, performer = ExpressionBasis(neutral), Performer(neutral)
         for frame in range(max(1, round(self.duration_s * fps))):
-            yield perform(basis.performance(self.expression_at(frame / fps)), neutral, gains, added)
+            yield performer.face(basis.performance(self.expression_at(frame / fps)), gains, added)
 
-    def with_keyframe(self, keyframe: Keyframe) -> "KeyframedMotion":
-        """The motion with one more keyframe, in the place of one at the same time, and longer where it must be."""
-        others = [other for other in self.keyframes if other.time_s != keyframe.time_s]
-        keyframes = tuple(sorted([*others, keyframe], key=lambda one: one.time_s))
-        return KeyframedMotion(self.name, self.description, max(self.duration_s, keyframe.time_s), keyframes)
+    def with_pose(self, expression: Expression, time_s: float, easing: str = DEFAULT_EASING) -> "KeyframedMotion":
+        """The motion with a keyframe that holds every slider, in the place of one at the same time.
+
+        Sliders that nobody has moved stay unnamed; one that is new to the motion is neutral in its other keyframes,
+        as it was seen there. The motion grows longer where it must.
+        """
+        values = vars(expression)
+        new = {name: SLIDERS[name].default for name in expression.changed() if name not in self._tracks}
+        pose = Keyframe(time_s, {name: values[name] for name in SLIDERS if name in self._tracks or name in new}, easing)
+        others = (
+            replace(other, sliders=new | other.sliders) for other in self.keyframes if other.time_s != pose.time_s
+        )
+        keyframes = tuple(sorted([*others, pose], key=lambda keyframe: keyframe.time_s))
+        return replace(self, duration_s=max(self.duration_s, time_s), keyframes=keyframes)
+
+    def with_moved(self, time_s: float, to_s: float, easing: str) -> "KeyframedMotion":
+        """The motion with one keyframe at another time, or with another easing.
+
+        Raises:
+            BadSetting: there is none, or another at that time already.
+        """
+        moved = replace(self.keyframe_at(time_s), time_s=to_s, easing=easing)
+        others = [other for other in self.keyframes if other.time_s != time_s]
+        keyframes = tuple(sorted([*others, moved], key=lambda keyframe: keyframe.time_s))
+        return replace(self, duration_s=max(self.duration_s, to_s), keyframes=keyframes)
+
+    def without(self, time_s: float) -> "KeyframedMotion":
+        """The motion without one of its keyframes.
+
+        Raises:
+            BadSetting: there is none, or no other.
+        """
+        gone = self.keyframe_at(time_s)
+        return replace(self, keyframes=tuple(other for other in self.keyframes if other is not gone))
+
+    def keyframe_at(self, time_s: float) -> Keyframe:
+        """The keyframe at a time.
+
+        Raises:
+            BadSetting: there is none.
+        """
+        for keyframe in self.keyframes:
+            if keyframe.time_s == time_s:
+                return keyframe
+        raise BadSetting(f"time_s: got {time_s:g} s, where there is no keyframe.")
 
     def save(self, path: Path) -> None:
         """Write the motion's file."""
@@ -141,18 +175,20 @@ class KeyframedMotion:
             temporary.write_text(self.to_json(), encoding="utf-8")
 
     def to_json(self) -> str:
-        """The motion as its file has it, a line for each keyframe; sliders that never leave neutral are left out."""
-        named = [(name, value) for keyframe in self.keyframes for name, value in keyframe.sliders.items()]
-        moved = {name for name, value in named if value != SLIDERS[name].default} or dict(named)
-        lines = []
-        for keyframe in self.keyframes:
-            sliders = {name: value for name, value in keyframe.sliders.items() if name in moved}
-            if sliders:
-                entry = {"time_s": keyframe.time_s, "easing": keyframe.easing, "sliders": sliders}
-                lines.append("  " + json.dumps(entry, allow_nan=False))
+        """The motion as its file has it, a line for each keyframe."""
+        lines = ["  " + json.dumps(vars(keyframe), allow_nan=False) for keyframe in self.keyframes]
         head = {"format": FORMAT, "name": self.name, "description": self.description, "duration_s": self.duration_s}
         facts = json.dumps(head, ensure_ascii=False, allow_nan=False)[1:-1]
         return "{" + facts + ',\n "keyframes": [\n' + ",\n".join(lines) + "\n ]}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "KeyframedMotion":
+        """Read what `to_json` wrote.
+
+        Raises:
+            BadPuppet: no motion of a format we know.
+        """
+        return _read(text, "This")
 
     @classmethod
     def load(cls, path: Path) -> "KeyframedMotion":
@@ -162,38 +198,15 @@ class KeyframedMotion:
             BadPuppet: no file, or no motion of a format we know; says what is wrong in it.
         """
         path = Path(path)
-        again = "Save one with 'cxanim motion save PRESET -o MOTION.json' to see how it looks."
         try:
             if path.stat().st_size > _MOST_BYTES:
-                raise BadPuppet(f"The motion {path.name} is larger than {_MOST_BYTES >> 20} MB.", again)
-            return cls._checked(json.loads(path.read_text(encoding="utf-8")))
+                raise BadPuppet(f"The motion {path.name} is larger than {_MOST_BYTES >> 20} MB.", _AGAIN)
+            text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise BadPuppet(f"{path.name} cannot be read ({error.strerror}).", again) from error
-        except BadSetting as error:
-            raise BadPuppet(f"{path.name} is no motion: {error.problem}", again) from error
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-            raise BadPuppet(f"{path.name} is not a readable motion ({error}).", again) from error
-
-    @classmethod
-    def _checked(cls, header: Any) -> "KeyframedMotion":
-        if header.get("format") != FORMAT:
-            raise BadSetting(f"its format is {header.get('format')!r}, and this program reads {FORMAT}.")
-        keyframes = header["keyframes"]
-        if len(keyframes) > _MOST_KEYFRAMES:
-            raise BadSetting(f"keyframes: got {len(keyframes)}, expected 1 to {_MOST_KEYFRAMES}.")
-        return cls(
-            str(header.get("name", "")),
-            str(header.get("description", "")),
-            _number(header["duration_s"], "duration_s"),
-            tuple(
-                Keyframe(
-                    _number(entry["time_s"], "time_s"),
-                    {name: _number(value, name) for name, value in entry["sliders"].items()},
-                    entry.get("easing", DEFAULT_EASING),
-                )
-                for entry in keyframes
-            ),
-        )
+            raise BadPuppet(f"{path.name} cannot be read ({error.strerror}).", _AGAIN) from error
+        except UnicodeDecodeError as error:
+            raise BadPuppet(f"{path.name} is not a readable motion ({error}).", _AGAIN) from error
+        return _read(text, path.name)
 
     @cached_property
     def _tracks(self) -> dict[str, list[tuple[float, float, str]]]:
@@ -210,6 +223,36 @@ def _value_at(track: Sequence[tuple[float, float, str]], time_s: float) -> float
         if start_s <= time_s < end_s:
             return start + EASINGS[easing]((time_s - start_s) / (end_s - start_s)) * (end - start)
     return track[0][1] if time_s < track[0][0] else track[-1][1]
+
+
+def _read(text: str, what: str) -> KeyframedMotion:
+    try:
+        return _from_parts(json.loads(text))
+    except BadSetting as error:
+        raise BadPuppet(f"{what} is no motion: {error.problem}", _AGAIN) from error
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise BadPuppet(f"{what} is not a readable motion ({error}).", _AGAIN) from error
+
+
+def _from_parts(parts: Any) -> KeyframedMotion:
+    if parts.get("format") != FORMAT:
+        raise BadSetting(f"its format is {parts.get('format')!r}, and this program reads {FORMAT}.")
+    keyframes = parts["keyframes"]
+    if len(keyframes) > _MOST_KEYFRAMES:
+        raise BadSetting(f"keyframes: got {len(keyframes)}, expected 1 to {_MOST_KEYFRAMES}.")
+    return KeyframedMotion(
+        str(parts.get("name", "")),
+        str(parts.get("description", "")),
+        _number(parts["duration_s"], "duration_s"),
+        tuple(
+            Keyframe(
+                _number(entry["time_s"], "time_s"),
+                {name: _number(value, name) for name, value in entry["sliders"].items()},
+                entry.get("easing", DEFAULT_EASING),
+            )
+            for entry in keyframes
+        ),
+    )
 
 
 def _number(value: Any, name: str) -> float:

@@ -144,7 +144,24 @@ def perform(
 
     What both do together stays within what a face can do.
     """
-    return _Neutral(neutral).perform(performance, gains or Gains(), added)
+    return Performer(neutral).face(performance, gains, added)
+
+
+class Performer:
+    """Lets one face, frame after frame, do what performances say: `perform`, with what stays measured once.
+
+    Args:
+        neutral: (478, 3) its relaxed face.
+    """
+
+    def __init__(self, neutral: np.ndarray):
+        self._neutral = _Neutral(neutral)
+
+    def face(
+        self, performance: Performance, gains: Gains | None = None, added: Performance | None = None
+    ) -> np.ndarray:
+        """The face (478, 3), see `perform`."""
+        return self._neutral.perform(performance, gains or Gains(), added)
 
 
 def as_detected(performance: Performance) -> Performance:

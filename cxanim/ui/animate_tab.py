@@ -25,8 +25,8 @@ from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
 
 
-def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
-    """Put the tab on the page."""
+def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
+    """Put the tab on the page; return its field for sliders that are added to a motion."""
     longest = gpu.longest_training_min()
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=5, min_width=340, elem_classes="sheet"):
@@ -107,6 +107,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     photo.change(_look, [photo], [landmarks, placing, number], **PRIVATE)
     earlier.upload(_look_again, [photo, earlier], [landmarks, placing], **PRIVATE)
     landmarks.select(chosen_face, [landmarks], [number], **PRIVATE)
+    return controls.components[controls.names.index("offsets")]
 
 
 def _look(photo: str | None) -> tuple[Any, ...]:

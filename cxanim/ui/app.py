@@ -1,4 +1,4 @@
-"""The browser app: two tabs, one desk that takes the long jobs, one folder for everything temporary."""
+"""The browser app: three tabs, one desk that takes the long jobs, one folder for everything temporary."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ import gradio as gr
 from cxanim.errors import BadSetting, Busy
 from cxanim.limits import Limits
 from cxanim.pipelines.machine import Machine
-from cxanim.ui import animate_tab, studio_tab, style
+from cxanim.ui import animate_tab, editor_tab, studio_tab, style
 from cxanim.ui.examples import PHOTOGRAPH_CREDIT, make_examples
 from cxanim.ui.feedback import visitor_of
 from cxanim.ui.jobs import Desk
@@ -85,9 +85,11 @@ def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> g
     examples = make_examples(workspace.examples)
     with gr.Blocks(title="cxanim", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_S, _KEEP_UPLOADS_S)) as page:
         style.header()
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Animate a photo", id="animate"):
-                animate_tab.build(desk, workspace, examples)
+                offsets = animate_tab.build(desk, workspace, examples)
+            with gr.Tab("Expression editor", id="editor"):
+                editors = editor_tab.build(desk, workspace, examples, offsets, tabs)
             with gr.Tab("Puppet studio", id="studio"):
                 studio_tab.build(desk, workspace, examples)
         gr.HTML(f'<p class="credit">Example photo: {PHOTOGRAPH_CREDIT}. The character is drawn by this program.</p>')
@@ -95,6 +97,7 @@ def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> g
         def leave(request: gr.Request) -> None:
             desk.stop(visitor_of(request))
             workspace.forget(visitor_of(request))
+            editors.forget(visitor_of(request))
 
         page.unload(leave)
     return page

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -102,11 +102,17 @@ def control(knob: Knob) -> Any:
 
 def named_after(controls: Controls, handler: Callable[..., Any]) -> Callable[..., Any]:
     """Name the trailing `*values` of a handler after their knobs, with their defaults, for callers of the API."""
+    defaults = (component.value for component in controls.components)
+    return named_with(handler, dict(zip(controls.names, defaults, strict=True)))
+
+
+def named_with(handler: Callable[..., Any], defaults: Mapping[str, Any]) -> Callable[..., Any]:
+    """Name the trailing `*values` of a handler, with their defaults, for callers of the API."""
     signature = inspect.signature(handler)
     known = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_POSITIONAL]
     named = [
-        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=component.value)
-        for name, component in zip(controls.names, controls.components, strict=True)
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+        for name, default in defaults.items()
     ]
     handler.__signature__ = signature.replace(parameters=known + named)  # type: ignore[attr-defined]
     return handler

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from cxanim.errors import BadSetting, CxanimError
+from cxanim.motion.keyframes import KEYFRAMES_SUFFIX
 from cxanim.motion.presets import PRESETS
 from cxanim.pipelines.driver import MOTION_SUFFIX
 from cxanim.pipelines.extract import Extracted, extract_motion
@@ -66,7 +67,7 @@ def chosen_motion(
     if kind == "file":
         if not file:
             raise CxanimError(
-                "There is no motion file yet.", "Upload an .npz that was saved here, or pick another motion."
+                "There is no motion file yet.", "Upload an .npz or .json that was saved here, or pick another motion."
             )
         return Path(file)
     raise BadSetting(f"motion_kind: got {kind!r}, expected one of {', '.join(KINDS)}.")
@@ -121,8 +122,8 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
         )
     with gr.Column(visible=False, min_width=0) as files:
         file = gr.File(
-            label="A motion that was kept earlier (.npz)",
-            file_types=[MOTION_SUFFIX],
+            label="A motion that was kept earlier (.npz, or .json from the editor)",
+            file_types=[MOTION_SUFFIX, KEYFRAMES_SUFFIX],
             height=120,
             elem_id=f"{where}-file",
         )

@@ -82,9 +82,37 @@ figcaption { color: var(--body-text-color-subdued); font-size: .85rem; margin-to
 .block:has(.source-selection) .video-container { height: calc(100% - 40px) !important; }
 .block:has(.source-selection) .video-container .wrap { height: 100% !important; }
 
+/* A box that hides its overflow would keep the picture from staying in view beside its sliders. */
+.gradio-container { overflow: clip !important; }
+.studio { align-items: flex-start; }
+.stage { position: sticky; top: 8px; z-index: 50; background: var(--background-fill-primary); }
+#editor-picture figure { margin: 0; }
+#editor-picture img { width: 100%; aspect-ratio: 1; border-radius: 12px; display: block; }
+#editor-picture .nobody { aspect-ratio: 1; border-radius: 12px; display: grid; place-items: center; padding: 20px;
+  text-align: center; color: var(--body-text-color-subdued); background: var(--background-fill-secondary);
+  border: 1px dashed var(--border-color-primary); }
+.sliders { gap: 2px !important; }
+.sliders h4 { margin: 4px 0 0; font-size: .95rem; }
+.sliders h4 small { font-weight: 400; color: var(--body-text-color-subdued); }
+.sliders .controls > .form, .sliders .controls.row { grid-template-columns: 1fr 1fr; gap: 0 14px; }
+.sliders .wide { grid-column: 1 / -1; }
+.sliders .block { padding: 3px 0 !important; }
+.sliders .block label, .sliders .block .head span { font-size: .86rem; margin: 0; }
+.sliders .block .head { gap: 4px; margin: 0; }
+.sliders .block .head input[type=number] { width: 58px; min-width: 0; padding: 2px 4px; font-size: .82rem; }
+.sliders .block .min_value, .sliders .block .max_value { display: none; }
+.keyframes .wrap { flex-direction: column; gap: 6px; max-height: 260px; overflow-y: auto; flex-wrap: nowrap; }
+.keyframes label { font-variant-numeric: tabular-nums; }
+.tight { gap: 10px !important; align-items: flex-end; }
+.stage .actions button { padding-inline: 8px; white-space: nowrap; }
+
 @media (max-width: 640px) {
   .sheet { padding: 14px; }
   .masthead p { font-size: .92rem; }
+  .stage { top: 0; padding-bottom: 6px; }
+  .stage #editor-picture :is(img, .nobody) { width: min(100%, 38vh); margin: 0 auto; }
+  .sliders .block .head input[type=number] { width: 48px; height: 24px; }
+  .sliders .block .head button { display: none; }
   .result .block:has(video) { height: auto !important; }
 }
 """

@@ -1,0 +1,71 @@
+"""The faces that visitors have under the sliders: one each, and no more kept ready than memory has room for."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from cxanim.pipelines.edit import Editor, EditSettings
+from cxanim.pipelines.placed_face import PlacedFace
+
+MOST_KEPT = 8  # of some 30 MB each; who comes back later waits a second for the first picture
+
+
+@dataclass
+class _Seat:
+    """One visitor's place; two changes of the same visitor come one after the other."""
+
+    editor: Editor | None = None
+    taken: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Editors:
+    """Keeps the editors of those who moved a slider last.
+
+    Args:
+        device: says where networks run, when it is first needed.
+        most: how many are kept.
+    """
+
+    def __init__(self, device: Callable[[], torch.device], most: int = MOST_KEPT):
+        self._device, self._most = device, most
+        self._seats: OrderedDict[str, _Seat] = OrderedDict()
+        self._changing = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._seats)
+
+    @contextmanager
+    def seat(self, visitor: str, target: Path, placed: PlacedFace | None = None, face: int = 0) -> Iterator[Editor]:
+        """The visitor's editor of a photo or puppet, for as long as the block lasts; made when it is not there.
+
+        Args:
+            visitor: who asks.
+            target: a photo, or a puppet's file.
+            placed: where the person has placed the photo's face; found if None.
+            face: which of several, see `EditSettings`.
+
+        Raises:
+            UnreadableImage, TooLarge, NoFace, BadPuppet.
+        """
+        with self._changing:
+            seat = self._seats.setdefault(visitor, _Seat())
+            self._seats.move_to_end(visitor)
+            while len(self._seats) > self._most:
+                self._seats.popitem(last=False)
+        settings = EditSettings(face=face)
+        with seat.taken:
+            editor = seat.editor
+            if editor is None or (editor.target, editor.placed, editor.settings) != (target, placed, settings):
+                editor = seat.editor = None  # its memory is free before the next one takes its own
+                editor = seat.editor = Editor(target, settings, self._device(), placed=placed)
+            yield editor
+
+    def forget(self, visitor: str) -> None:
+        """Let go of what a visitor had."""
+        with self._changing:
+            self._seats.pop(visitor, None)
