@@ -90,8 +90,19 @@ def test_too_few_collinear_mirrored_and_folded_points_are_refused():
         fit_template({name: (10.0 * number, 20.0 * number) for number, name in enumerate(CAT)})
     with pytest.raises(ValueError, match="exchanged"):
         fit_template({name: (500 - x, y) for name, (x, y) in CAT.items()})
+    with pytest.raises(ValueError, match="mouth_right and mouth_left exchanged"):
+        fit_template(CAT | {"mouth_right": (295, 352), "mouth_left": (215, 352)})
     with pytest.raises(ValueError, match="folds"):
-        fit_template(CAT | {"mouth_right": (295, 352), "mouth_left": (215, 352), "nose_tip": (255, 420)})
+        fit_template(CAT | {"chin": (255, 200)})
+
+
+def test_eyes_far_apart_over_a_tiny_mouth_are_a_face():
+    far = {
+        "right_eye_outer": (178, 297), "right_eye_inner": (232, 297), "left_eye_inner": (335, 297),
+        "left_eye_outer": (388, 297), "right_eye_top": (205, 268), "left_eye_top": (362, 268),
+        "mouth_right": (258, 305), "mouth_left": (302, 305), "chin": (280, 360), "forehead": (280, 200),
+    }  # fmt: skip
+    assert np.isfinite(fit_template(far)).all()
 
 
 def test_a_face_that_stands_on_its_head_is_one():
@@ -141,8 +152,17 @@ def test_points_that_do_not_belong_to_a_picture_are_refused(points, size, words)
 
 def test_points_go_with_their_picture_to_another_size():
     blank = np.zeros((256, 256, 3), np.uint8)
-    whole = PlacedFace(CAT, picture_px=(512, 512)).fit(np.zeros((512, 512, 3), np.uint8))
-    np.testing.assert_allclose(PlacedFace(CAT, picture_px=(512, 512)).fit(blank), whole, atol=1e-5)
+    whole = PlacedFace(CAT, picture_px=(512, 512)).fit(np.zeros((512, 512, 3), np.uint8))[0]
+    np.testing.assert_allclose(PlacedFace(CAT, picture_px=(512, 512)).fit(blank)[0], whole, atol=1e-5)
+
+
+def test_what_no_detector_sees_moves_without_a_matte(tmp_path: Path):
+    write_image(tmp_path / "wall.png", np.full((512, 512, 3), 150, np.uint8))
+    write_image(tmp_path / "a.png", astronaut())
+    seen = observe_photo(tmp_path / "wall.png", PlacedFace(CAT))
+    assert not seen.is_seen and photo_puppet(seen, 128).references[0].matte is None
+    seen = observe_photo(tmp_path / "a.png", PlacedFace(astronaut_points()))
+    assert seen.is_seen and photo_puppet(seen, 128).references[0].matte is not None
 
 
 def test_json_keeps_all():

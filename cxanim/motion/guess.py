@@ -14,7 +14,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_faces, find_perhaps
 from cxanim.motion.head import head_angles
 from cxanim.motion.pose import Pose, eye_distance
-from cxanim.motion.template import at_eyes
+from cxanim.motion.template import at_eyes, fit_template, named_points
 
 _PATCH_PX = 48
 _LEAST_SYMMETRY = 0.55  # correlation of a face with its mirror image
@@ -22,6 +22,10 @@ _LARGER = 0.15  # of that correlation, for which a face is preferred that is e t
 _MOST_ROLL_DEG = 50.0
 _STANDS_OUT = 12.0  # CIELAB distance from the picture's rim
 _SMALL_PX = 192
+_SURE = (
+    "right_eye_outer", "right_eye_inner", "left_eye_inner", "left_eye_outer", "nose_tip", "chin", "right_cheek",
+    "left_cheek",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,18 @@ def guess_faces(picture: np.ndarray, alpha: np.ndarray | None = None) -> list[Gu
     likely = [(alike, face) for alike, face in doubted if alike >= _LEAST_SYMMETRY]
     if likely:
         # Nostrils make a small face in a muzzle that is as symmetric as the large one round it.
-        return [Guess(max(likely, key=lambda pair: pair[0] + _LARGER * np.log(eye_distance(pair[1])))[1], False)]
+        best = max(likely, key=lambda pair: pair[0] + _LARGER * np.log(eye_distance(pair[1])))[1]
+        return [Guess(_tidied(best), False)]
     return [Guess(_at_the_head(picture, alpha), False, False)]
+
+
+def _tidied(face: np.ndarray) -> np.ndarray:
+    """A face that is doubted has its place and its extent; its lips and lids may be in knots."""
+    points = named_points(face)
+    try:
+        return fit_template({name: points[name] for name in _SURE})
+    except ValueError:
+        return at_eyes(*(face[corners, :2].mean(0) for corners in ([33, 133], [362, 263])))
 
 
 def symmetry(picture: np.ndarray, face: np.ndarray) -> float:

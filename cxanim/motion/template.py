@@ -7,7 +7,7 @@ smoothly. Depth comes from the turned face: points in a picture tell of it only 
 Source: F. L. Bookstein, "Principal Warps: Thin-Plate Splines and the Decomposition of Deformations", PAMI 1989.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -25,9 +25,16 @@ LEAST_POINTS = 5
 # muzzle may as well be a long nose as a lifted head, so a face is taken as turned only where both sides say so.
 _USUAL_YAW_DEG, _USUAL_PITCH_DEG, _USUAL_SPREAD = 25.0, 6.0, 0.12
 _MOST_TURNED_DEG = 45.0
-_SAME_FACE = 0.25  # eye distances between points and a face that was found, at most, where they mean the same
+SAME_FACE = 0.25  # eye distances between points and a face that was found, at most, where they mean the same
 _LEAST_WIDTH = 0.02  # of an eye or a mouth, as a share of the points' extent
-_MOST_FOLDED = 0.03  # of the mesh's area; exchanged corners of an eye make 0.04
+_MOST_FOLDED = 0.25  # of the mesh's area; eyes far apart over a small mouth make 0.13
+# Named from the subject's right to the left.
+_IN_ORDER = (
+    ("right_eye_outer", "right_eye_inner", "left_eye_inner", "left_eye_outer"),
+    ("right_brow_outer", "right_brow_inner", "left_brow_inner", "left_brow_outer"),
+    ("mouth_right", "mouth_left"),
+    ("right_cheek", "left_cheek"),
+)
 _CORNERS = (
     ("right_eye_outer", "right_eye_inner"),
     ("left_eye_outer", "left_eye_inner"),
@@ -68,7 +75,7 @@ def fit_template(points: Mapping[str, tuple[float, float]], found: np.ndarray | 
     """
     numbers, wanted = _checked(points)
     base = template_face()
-    if found is not None and _disagreement(found, numbers, wanted) < _SAME_FACE:
+    if found is not None and disagreement(found, wanted, numbers) < SAME_FACE:
         base = found.astype(np.float64)
     else:
         base = _turned(base, numbers, wanted)
@@ -79,6 +86,13 @@ def fit_template(points: Mapping[str, tuple[float, float]], found: np.ndarray | 
     if _folded(base, face) > _MOST_FOLDED:
         raise ValueError("points: got a face that lies in folds, expected each point where its name says")
     return face.astype(np.float32)
+
+
+def disagreement(found: np.ndarray, points: np.ndarray, numbers: Sequence[int] = tuple(range(468))) -> float:
+    """Mean distance of points (N, 2 or 3) from those of a face (478, 3) with the same numbers, in its eye distances."""
+    return float(
+        np.linalg.norm((found[list(numbers), :2] - points[: len(numbers), :2]), axis=1).mean() / eye_distance(found)
+    )
 
 
 def at_eyes(right_eye: tuple[float, float], left_eye: tuple[float, float]) -> np.ndarray:
@@ -110,21 +124,23 @@ def _checked(points: Mapping[str, tuple[float, float]]) -> tuple[list[int], np.n
         ):
             raise ValueError(f"points: got {one} and {other} in one place, expected them apart")
     numbers = [lm.NAMED[name] for name in points]
-    _refuse_mirrored(template_face()[numbers, :2], wanted)
+    _refuse_exchanged(points, template_face()[numbers, :2], wanted)
     return numbers, wanted
 
 
-def _refuse_mirrored(template: np.ndarray, wanted: np.ndarray) -> None:
+def _refuse_exchanged(points: Mapping[str, tuple[float, float]], template: np.ndarray, wanted: np.ndarray) -> None:
     a, b = template - template.mean(0), wanted - wanted.mean(0)
     across = a.T @ b
     if np.linalg.det(across) < 0 and np.linalg.svd(across, compute_uv=False)[1] > 0.05 * np.linalg.norm(across):
         raise ValueError(
             "points: got left and right exchanged, expected the subject's own: right is on the picture's left"
         )
-
-
-def _disagreement(found: np.ndarray, numbers: list[int], wanted: np.ndarray) -> float:
-    return float(np.linalg.norm(found[numbers, :2] - wanted, axis=1).mean() / eye_distance(found))
+    x = fit_similarity(_flat(template), _flat(wanted)).rotation[:2, 0]
+    for names in _IN_ORDER:
+        given = [name for name in names if name in points]
+        for one, other in zip(given, given[1:], strict=False):
+            if np.subtract(points[other], points[one]) @ x <= 0:
+                raise ValueError(f"points: got {one} and {other} exchanged, expected the subject's own right and left")
 
 
 def _turned(template: np.ndarray, numbers: list[int], wanted: np.ndarray) -> np.ndarray:

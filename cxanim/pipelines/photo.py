@@ -26,6 +26,7 @@ class Photo:
         crop: the window round the face.
         alpha: (H, W) uint8 of a picture that is cut out, or None.
         placed: the points by which a person placed the face, or None.
+        is_seen: whether a detector sees the face too.
         notes: what a person should know ("3 faces: the largest is used").
     """
 
@@ -34,6 +35,7 @@ class Photo:
     crop: Crop
     alpha: np.ndarray | None = None
     placed: PlacedFace | None = None
+    is_seen: bool = True
     notes: tuple[str, ...] = ()
 
     @property
@@ -75,8 +77,8 @@ def observe_photo(path: Path, placed: PlacedFace | None = None, number: int = 0)
     picture, alpha = read_picture(path)
     if placed is not None:
         height, width = picture.shape[:2]
-        face = placed.fit(picture)
-        return replace(_photo(picture, alpha, face), placed=placed.on(width, height))
+        face, is_seen = placed.fit(picture)
+        return replace(_photo(picture, alpha, face), placed=placed.on(width, height), is_seen=is_seen)
     faces = _faces(picture, Path(path), everyone=number > 0)
     if number > len(faces):
         raise BadSetting(f"face: got {number}, but {Path(path).name} shows {len(faces)}.")
@@ -144,7 +146,10 @@ def _photo(picture: np.ndarray, alpha: np.ndarray | None, face: np.ndarray, note
 def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
     """The instant puppet of a photo."""
     picture = seen.crop.cut(seen.picture, size_px)
-    if seen.alpha is None:
+    matte: np.ndarray | None
+    if seen.alpha is None and not seen.is_seen:
+        matte = None  # what no detector takes for a face is no person to the matte: it would cut ears and outlines off
+    elif seen.alpha is None:
         matte = np.round(person_matte(picture) * 255).astype(np.uint8)
     else:
         matte = seen.crop.cut(seen.alpha, size_px)

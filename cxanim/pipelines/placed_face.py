@@ -21,7 +21,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_faces
 from cxanim.motion.landmarks import NAMED
 from cxanim.motion.pose import Pose, eye_distance
-from cxanim.motion.template import LEAST_POINTS, fit_template
+from cxanim.motion.template import LEAST_POINTS, SAME_FACE, disagreement, fit_template
 
 HOW = f'Write {{"points": {{"chin": [x, y], ...}}}} with at least {LEAST_POINTS} of {", ".join(NAMED)}.'
 _MOST_BYTES = 1 << 20
@@ -94,10 +94,10 @@ class PlacedFace:
                 raise ValueError(f"{name} lies far outside the picture, at {x:.0f}, {y:.0f}")
         return PlacedFace(points, self.by_hand, (width_px, height_px))
 
-    def fit(self, picture: np.ndarray) -> np.ndarray:
-        """The whole face (478, 3) in the own square of a picture (H, W, 3).
+    def fit(self, picture: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The whole face (478, 3) in the own square of a picture (H, W, 3), and whether a detector sees it there too.
 
-        Where a detector sees the face as the points have it, it says more than they do.
+        Where it does as the points have it, it says more than they do.
 
         Raises:
             CxanimError: the points make no face on this picture.
@@ -110,12 +110,13 @@ class PlacedFace:
             middle = np.mean(list(here.values()), axis=0)
             nearest = min(found, key=lambda face: np.linalg.norm(face[:468, :2].mean(0) - middle), default=None)
             face = fit_template(here, nearest)
+            is_seen = nearest is not None and disagreement(nearest, face) < SAME_FACE
             if eye_distance(face) < _LEAST_EYES_PX:
                 raise ValueError(f"the eyes lie {eye_distance(face):.1f} px apart, expected at least {_LEAST_EYES_PX}")
         except ValueError as error:
             raise CxanimError(f"The points do not say where the face is ({error}).", HOW) from error
         scale = 1 / whole.side_px
-        return Pose(face=face).placed(scale, -whole.x_px * scale, -whole.y_px * scale).need_face()
+        return Pose(face=face).placed(scale, -whole.x_px * scale, -whole.y_px * scale).need_face(), is_seen
 
 
 def in_pixels(face: np.ndarray, width_px: int, height_px: int) -> np.ndarray:

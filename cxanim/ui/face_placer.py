@@ -90,7 +90,7 @@ def looked_at(photo: Path, points: Path | None = None) -> dict[str, Any]:
     if points is None:
         return shown | {"points": faces[active]["points"], "by_hand": [], "edited": False}
     placed = read_landmarks(points)
-    fitted = _face(in_pixels(placed.fit(picture), width, height), True)
+    fitted = _face(in_pixels(placed.fit(picture)[0], width, height), True)
     here = placed.on(width, height).to_dict()
     words = "The points that were kept. Drag them further."
     return shown | {
