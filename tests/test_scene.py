@@ -207,3 +207,13 @@ def test_alpha_goes_through_the_scene():
     scene = Scene([seen], [puppet], [rest], 3840, with_alpha=True)
     still = scene.show([rest], [puppet.neutral_face]).copy()
     np.testing.assert_array_equal(still, seen.with_alpha)
+
+
+def test_the_side_by_side_of_a_large_picture_is_smaller(tmp_path: Path):
+    seen = placed(1200, 2000, 1.5, 200, 500)
+    write_image(tmp_path / "a.png", seen.picture)
+    settings = AnimateSettings(size=128, end_s=0.1)
+    rendered = animate(tmp_path / "a.png", "nod", tmp_path / "o.mp4", settings, beside=tmp_path / "b.mp4")
+    assert (rendered.width_px, rendered.height_px) == (1200, 2000)
+    with open_video(tmp_path / "b.mp4") as video:
+        assert (video.info.width_px, video.info.height_px) == (1296, 1080)

@@ -20,6 +20,8 @@ from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoReader, ensure_video_writable, open_video, open_video_writer
 
+_MOST_BESIDE_PX = 1080  # height of a side-by-side video, which is to be looked at, twice as wide as the result
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -158,9 +160,11 @@ def render_drive(
         )
         left, both = None, None
         if beside is not None:
-            left = stack.enter_context(_Left(ready, still if ready.picture is None else ready.picture, height_px))
+            both_px = min(height_px, _MOST_BESIDE_PX)
+            right_px = round(width_px * both_px / height_px)
+            left = stack.enter_context(_Left(ready, still if ready.picture is None else ready.picture, both_px))
             both = stack.enter_context(
-                open_video_writer(beside, left.width_px + width_px, height_px, ready.fps, ready.video, ready.start_s)
+                open_video_writer(beside, left.width_px + right_px, both_px, ready.fps, ready.video, ready.start_s)
             )
         for face in ready.lead_in:
             show(face)  # pictures are averaged over time: the first is to be like the last
@@ -168,7 +172,10 @@ def render_drive(
             picture = show(face)
             writer.write(_straight(picture) if with_alpha else picture)
             if left is not None and both is not None:
-                both.write(np.hstack([left.next(), picture[..., :3]]))
+                right = picture[..., :3]
+                if both_px < height_px:
+                    right = cv2.resize(right, (right_px, both_px), interpolation=cv2.INTER_AREA)
+                both.write(np.hstack([left.next(), right]))
             frames += 1
         for one in filter(None, (writer, both)):
             one.finish()  # neither appears before both are whole
