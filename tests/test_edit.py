@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -197,6 +198,16 @@ def test_visitors_have_a_face_each_and_only_some_are_kept(editors: Editors, phot
         assert other is not hers and other.target == character
     editors.forget("anna"), editors.forget("nobody")
     assert len(editors) == 1
+
+
+def test_a_puppet_of_many_pictures_leaves_room_for_few_others(photo: Path, tmp_path: Path):
+    puppet = photo_puppet(observe_photo(photo), 64)
+    replace(puppet, references=puppet.references * 3).save(tmp_path / "many.puppet")
+    editors = Editors(lambda: Machine(device="cpu").torch_device, most_references=3)
+    for visitor, target in (("anna", photo), ("ben", photo), ("cleo", tmp_path / "many.puppet")):
+        with editors.seat(visitor, target) as seated:
+            pass
+    assert seated.references == 3 and len(editors) == 1
 
 
 def test_a_picture_without_a_face_is_refused_and_the_next_one_is_not(

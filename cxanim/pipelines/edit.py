@@ -95,6 +95,11 @@ class Editor:
         self._renderer = Renderer(self._puppet, device)
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
 
+    @property
+    def references(self) -> int:
+        """How many pictures it shows the face from: what its memory grows with."""
+        return len(self._puppet.references)
+
     def show(self, expression: Expression) -> np.ndarray:
         """The square round the face, (S, S, 3) uint8; not to be written to."""
         return self._renderer.show(self._moved(expression))

@@ -12,7 +12,8 @@ import torch
 from cxanim.pipelines.edit import Editor, EditSettings
 from cxanim.pipelines.placed_face import PlacedFace
 
-MOST_KEPT = 8  # of some 30 MB each; who comes back later waits a second for the first picture
+MOST_KEPT = 8  # who comes back later waits a second for the first picture
+MOST_REFERENCES = 64  # of all that are kept: each takes some 10 MB, and a clip's puppet has dozens
 
 
 @dataclass
@@ -28,11 +29,14 @@ class Editors:
 
     Args:
         device: says where networks run, when it is first needed.
-        most: how many are kept.
+        most: how many are kept, and always the last one.
+        most_references: how many pictures their puppets may have together.
     """
 
-    def __init__(self, device: Callable[[], torch.device], most: int = MOST_KEPT):
-        self._device, self._most = device, most
+    def __init__(
+        self, device: Callable[[], torch.device], most: int = MOST_KEPT, most_references: int = MOST_REFERENCES
+    ):
+        self._device, self._most, self._most_references = device, most, most_references
         self._seats: OrderedDict[str, _Seat] = OrderedDict()
         self._changing = threading.Lock()
 
@@ -55,15 +59,24 @@ class Editors:
         with self._changing:
             seat = self._seats.setdefault(visitor, _Seat())
             self._seats.move_to_end(visitor)
-            while len(self._seats) > self._most:
-                self._seats.popitem(last=False)
         settings = EditSettings(face=face)
         with seat.taken:
             editor = seat.editor
             if editor is None or (editor.target, editor.placed, editor.settings) != (target, placed, settings):
                 editor = seat.editor = None  # its memory is free before the next one takes its own
                 editor = seat.editor = Editor(target, settings, self._device(), placed=placed)
+            self._make_room()
             yield editor
+
+    def _make_room(self) -> None:
+        """Let go of those who have moved nothing for longest."""
+        with self._changing:
+            while len(self._seats) > 1 and (len(self._seats) > self._most or self._references > self._most_references):
+                self._seats.popitem(last=False)
+
+    @property
+    def _references(self) -> int:
+        return sum(seat.editor.references for seat in self._seats.values() if seat.editor is not None)
 
     def forget(self, visitor: str) -> None:
         """Let go of what a visitor had."""
