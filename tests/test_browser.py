@@ -214,9 +214,15 @@ def set_slider(page: Page, name: str, value: str) -> None:
     expect(page.locator("#editor-picture img")).not_to_have_attribute("src", before)
 
 
-def test_sliders_move_a_face_and_faces_become_a_motion(page: Page, character: Path):
+def test_sliders_move_a_face_and_faces_become_a_motion(page: Page, character: Path, tmp_path: Path):
     page.get_by_role("tab", name="Expression editor").click()
     expect(page.locator("#editor-picture")).to_contain_text("Choose a face")
+    page.locator("#motion-save").click()
+    expect(page.locator(".toast-body")).to_contain_text("The motion has no keyframe yet.")
+    page.locator(".toast-close").first.click()
+    (tmp_path / "letter.jpg").write_text("Dear Anna")
+    upload(page, "#editor-photo", tmp_path / "letter.jpg")
+    expect(page.locator("#editor-picture")).to_contain_text("letter.jpg is not a picture that can be read.")
     upload(page, "#editor-photo", character)
     page.locator("#editor-picture img").wait_for()
     rest = picture_of(page)

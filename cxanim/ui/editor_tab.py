@@ -22,7 +22,7 @@ from cxanim.ui.animate_tab import run_animation
 from cxanim.ui.controls import named_with
 from cxanim.ui.editors import Editors
 from cxanim.ui.face_placer import chosen_face, face_placer, looked_at, placed_by
-from cxanim.ui.feedback import done_card, in_words, visitor_of
+from cxanim.ui.feedback import done_card, failure_card, in_words, visitor_of
 from cxanim.ui.jobs import Desk
 from cxanim.ui.keyframe_panel import build_keyframe_panel
 from cxanim.ui.photo_input import photo_input
@@ -34,8 +34,11 @@ from cxanim.ui.workspace import Workspace, file_name
 
 _TARGETS = {"photo": "A photo", "puppet": "A puppet"}
 _LIVE_QUALITY = 85
+# What may fail goes through the queue, where nobody waits for anybody.
+_QUEUED: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", concurrency_limit=None)
 _NOBODY = '<div class="nobody">Choose a face, and it appears here</div>'
-# Many of them follow one another while a slider moves: the last one counts, and none waits for anybody's long job.
+# Many follow one another while a slider moves: the last one counts, and none goes through the queue, which takes
+# time. What fails outside the queue is not said by the page: it takes the place of the picture.
 _LIVE: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", trigger_mode="always_last", queue=False)
 
 
@@ -99,14 +102,16 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path], offsets: A
             )  # fmt: skip
     target = [target_kind, photo, puppet, where]
 
-    @in_words
     def move(
         request: gr.Request, kind: str, photo: str | None, puppet: str | None, landmarks: Any, *values: Any
     ) -> str:
         if not (photo if kind == "photo" else puppet):
             return _NOBODY
-        chosen = chosen_target(kind, photo, puppet, landmarks)
-        return show_face(editors, visitor_of(request), chosen, read_sliders(values))
+        try:
+            chosen = chosen_target(kind, photo, puppet, landmarks)
+            return show_face(editors, visitor_of(request), chosen, read_sliders(values))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said where the picture would be
+            return failure_card(error)
 
     @in_words
     def edit(
@@ -120,6 +125,10 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path], offsets: A
         """Write a PNG of a photo or a puppet whose face is as the sliders say."""
         chosen = chosen_target(target_kind, photo, puppet, landmarks)
         return save_face(editors, workspace, visitor_of(request), chosen, read_sliders(values))
+
+    @in_words
+    def add_to_motion(*values: Any) -> tuple[str, Any]:
+        return read_sliders(values).to_text(), gr.Tabs(selected="animate")
 
     @in_words
     def keep(motion: str, time_s: float | None, easing: str, duration_s: float | None, *values: Any) -> Any:
@@ -156,7 +165,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path], offsets: A
     gr.on([slider.input for slider in sliders] + [slider.release for slider in sliders], move, **live)
     gr.on([where.change, puppet.change], move, **live).then(lambda: gr.update(visible=False), None, still, **PRIVATE)
     photo.change(_look, [photo], [placer, placing, where], **PRIVATE).then(move, **live)
-    gr.on([use.click, placer.select], in_words(_where), [placer], [where], **PRIVATE)
+    gr.on([use.click, placer.select], in_words(_where), [placer], [where], **_QUEUED)
     tries.dataset.click(lambda: "photo", None, target_kind, **PRIVATE)
     target_kind.change(_shown, target_kind, [photo, puppet], **PRIVATE).then(move, **live)
     reset.click(lambda: values_of(Expression()), None, sliders, **PRIVATE).then(move, **live)
@@ -164,24 +173,23 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path], offsets: A
         named_with(edit, {name: knob.default for name, knob in SLIDERS.items()}), [*target, *sliders], still,
         api_name="edit", show_progress="hidden", concurrency_limit=None,
     ).success(reveal, still, still, **PRIVATE)  # fmt: skip
-    add.click(lambda *values: (read_sliders(values).to_text(), gr.Tabs(selected="animate")), sliders, [offsets, tabs],
-              **PRIVATE)  # fmt: skip
+    add.click(add_to_motion, sliders, [offsets, tabs], **_QUEUED)
     panel.keep.click(
-        keep, [panel.motion, panel.time_s, panel.easing, panel.duration_s, *sliders], panel.shown, **PRIVATE
+        keep, [panel.motion, panel.time_s, panel.easing, panel.duration_s, *sliders], panel.shown, **_QUEUED
     ).success(_unchosen, None, [panel.move, panel.delete], **PRIVATE)
-    panel.times.input(jump, [panel.motion, panel.times], [*sliders, panel.time_s, panel.easing], **PRIVATE).success(
+    panel.times.input(jump, [panel.motion, panel.times], [*sliders, panel.time_s, panel.easing], **_QUEUED).success(
         _chosen, None, [panel.move, panel.delete], **PRIVATE
     ).then(move, **live)
     panel.move.click(
         in_words(keyframe_panel.moved),
-        [panel.motion, panel.times, panel.time_s, panel.easing, panel.duration_s], panel.shown, **PRIVATE,
+        [panel.motion, panel.times, panel.time_s, panel.easing, panel.duration_s], panel.shown, **_QUEUED,
     )  # fmt: skip
-    panel.delete.click(in_words(keyframe_panel.deleted), [panel.motion, panel.times], panel.shown, **PRIVATE).success(
+    panel.delete.click(in_words(keyframe_panel.deleted), [panel.motion, panel.times], panel.shown, **_QUEUED).success(
         _unchosen, None, [panel.move, panel.delete], **PRIVATE
     )
-    panel.preset.input(in_words(keyframe_panel.begun), panel.preset, panel.shown, **PRIVATE)
-    panel.upload.upload(in_words(keyframe_panel.uploaded), panel.upload, panel.shown, **PRIVATE)
-    panel.save.click(keep_file, [panel.motion, panel.name, panel.duration_s], panel.download, **PRIVATE).success(
+    panel.preset.input(in_words(keyframe_panel.begun), panel.preset, panel.shown, **_QUEUED)
+    panel.upload.upload(in_words(keyframe_panel.uploaded), panel.upload, panel.shown, **_QUEUED)
+    panel.save.click(keep_file, [panel.motion, panel.name, panel.duration_s], panel.download, **_QUEUED).success(
         reveal, panel.download, panel.download, **PRIVATE
     )
     buttons.start(
