@@ -33,8 +33,8 @@ def read_sliders(values: Sequence[float | None]) -> Expression:
 
 
 def values_of(expression: Expression) -> list[float]:
-    """Where each slider stands, in their order."""
-    return list(vars(expression).values())
+    """Where each slider stands, in their order, as finely as a slider can be set."""
+    return [round(value, 2) for value in vars(expression).values()]
 
 
 def _slider(name: str) -> Any:
