@@ -103,5 +103,8 @@ def _beyond(values: np.ndarray, usual: float) -> np.ndarray:
 @cache
 def _relaxed_template() -> np.ndarray:
     template = template_face()
-    less = Expression(smile=-_SMILE, blink_left=_WIDE, blink_right=_WIDE)
-    return perform(ExpressionBasis(template).performance(less), template).astype(np.float64)
+    basis = ExpressionBasis(template)
+    less = basis.performance(Expression(blink=_WIDE))
+    # The smile is taken away: that is not yet a mouth whose corners drop, as a negative slider would have it.
+    offsets = less.offsets - _SMILE * basis.performance(Expression(smile=1)).offsets
+    return perform(replace(less, offsets=offsets), template).astype(np.float64)
