@@ -33,10 +33,11 @@ from cxanim.pipelines.fit import FitSettings, make_training_set
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.photo_set import photo_training_set
 from cxanim.pipelines.puppet import make_network
 from cxanim.pipelines.render import as_condition, refine
 from cxanim.pipelines.trainer import Trainer
-from cxanim.pipelines.training_set import TrainingSet, photo_training_set
+from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.watch import Watch
 from cxanim.ui.examples import make_examples
 

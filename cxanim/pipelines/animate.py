@@ -94,7 +94,10 @@ def animate(
     minutes = QUALITY_MINUTES[settings.quality] / len(puppets)
     if minutes:
         how = FitSettings(minutes=minutes, size=settings.size)
-        puppets = [fit_photo(puppet, how, training_machine or machine, watch, where) for puppet in puppets]
+        puppets = [
+            fit_photo(puppet, how, training_machine or machine, watch, where, ready.video)
+            for puppet, ready in zip(puppets, drives, strict=True)
+        ]
     if keep_puppet is not None:
         puppets[0].save(Path(keep_puppet))
     moving_background = settings.moving_background

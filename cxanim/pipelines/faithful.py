@@ -91,7 +91,8 @@ def evaluate_photo(
     puppet = photo_puppet(seen, settings.size, Path(photo).name)
     minutes = QUALITY_MINUTES[settings.quality]
     if minutes:
-        puppet = fit_photo(puppet, FitSettings(minutes=minutes, size=settings.size), machine, watch)
+        how = FitSettings(minutes=minutes, size=settings.size)
+        puppet = fit_photo(puppet, how, machine, watch, driver=Path(driver))
     followed = Followed.read(Path(driver), settings.frames, watch)
     watch.notes += followed.notes
     scores = PhotoExam(puppet, eyes, watch).score(followed, Renderer(puppet, device).show)

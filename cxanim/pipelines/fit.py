@@ -21,12 +21,13 @@ from cxanim.output import ensure_writable, one_writer
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.photo_set import photo_training_set
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable, facts_of
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import Stretch, fitting_stillness
 from cxanim.pipelines.trainer import Trainer, TrainerSettings
-from cxanim.pipelines.training_set import TrainingSet, clip_training_set, photo_training_set
+from cxanim.pipelines.training_set import TrainingSet, clip_training_set
 from cxanim.pipelines.training_state import TrainingState, state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
@@ -138,9 +139,16 @@ def train(
         return replace(trained, path=output)
 
 
-def fit_photo(puppet: Puppet, settings: FitSettings, machine: Machine, watch: Watch, where: Call = here) -> Puppet:
-    """Train a photo puppet in memory."""
-    data = photo_training_set(puppet, watch, seed=machine.seed)
+def fit_photo(
+    puppet: Puppet,
+    settings: FitSettings,
+    machine: Machine,
+    watch: Watch,
+    where: Call = here,
+    driver: Path | None = None,
+) -> Puppet:
+    """Train a photo puppet in memory, from the video `driver` too, where that shows what the photo does not."""
+    data = photo_training_set(puppet, watch, seed=machine.seed, driver=driver)
     return where(learn, data, replace(settings, size=puppet.size_px), machine, watch=watch).puppet
 
 

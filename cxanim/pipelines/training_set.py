@@ -15,10 +15,9 @@ import numpy as np
 
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
-from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
-from cxanim.motion.retarget import most_neutral, perform
+from cxanim.motion.retarget import most_neutral
 from cxanim.motion.warp import background_plate, composite, face_stencil
 from cxanim.pipelines.bank import calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, film, observe_clip
@@ -138,22 +137,10 @@ def clip_training_set(clips: Sequence[Path], size_px: int, references: int, unti
     puppet = replace(puppet, body_follows=body_follows(puppet, truth, faces, apart_s, watch))
     puppet = replace(puppet, likeness=likeness(puppet, truth, faces, apart_s, watch))
     warped = _warped(puppet, faces, apart_s, watch)
-    return _training_set(puppet, truth, warped, faces, takes, notes)
+    return as_training_set(puppet, truth, warped, faces, takes, notes)
 
 
-def photo_training_set(puppet: Puppet, watch: Watch, count: int = 160, seed: int = 0) -> TrainingSet:
-    """Make a training set from a photo puppet: the warp over sampled expressions and turns of the head."""
-    random = np.random.default_rng(seed)
-    neutral = puppet.neutral_face
-    basis = ExpressionBasis(neutral)
-    faces = [perform(basis.performance(_sampled(random)), neutral) for _ in range(count)]
-    faces[0] = neutral
-    show = Renderer(puppet.instant()).warp(0).show_with_reach
-    warped = np.stack([show(face) for face in watch.each(faces, "Posing the photo", count)])
-    return _training_set(puppet, warped[..., :3].copy(), warped[:, None], faces, (), ())
-
-
-def _training_set(
+def as_training_set(
     puppet: Puppet,
     truth: np.ndarray,
     warped: np.ndarray,
@@ -161,6 +148,7 @@ def _training_set(
     takes: Sequence[Take],
     notes: Sequence[str],
 ) -> TrainingSet:
+    """What is shown, what should be shown, and the faces, with all that follows from them."""
     layout = np.stack([draw_layout(Pose(face=face), puppet.size_px) for face in faces])
     stacked = np.stack(faces)
     kept = np.stack([reference.face for reference in puppet.references])
@@ -305,30 +293,3 @@ def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, wa
             if (~left_out).sum() > 1:
                 left_out[next(iter(shares))] = True
     return warped
-
-
-def _sampled(random: np.random.Generator) -> Expression:
-    """A random but plausible position of all sliders."""
-
-    def sometimes(chance: float, low: float, high: float) -> float:
-        return float(random.uniform(low, high)) if random.random() < chance else 0.0
-
-    blink = sometimes(0.35, 0.2, 1.0)
-    brow = sometimes(0.4, -0.6, 1.0)
-    return Expression.clamped(
-        yaw_deg=random.normal(0, 7),
-        pitch_deg=random.normal(0, 5),
-        roll_deg=random.normal(0, 4),
-        right=random.normal(0, 0.05),
-        down=random.normal(0, 0.05),
-        jaw=sometimes(0.6, 0.05, 0.9),
-        smile=sometimes(0.5, -0.4, 1.0),
-        pucker=sometimes(0.3, 0.1, 0.8),
-        brow_left=brow,
-        brow_right=brow,
-        frown=sometimes(0.2, 0.1, 0.8),
-        blink_left=blink if random.random() < 0.9 else 0.0,
-        blink_right=blink,
-        gaze_right=random.uniform(-0.8, 0.8),
-        gaze_down=random.uniform(-0.6, 0.6),
-    )

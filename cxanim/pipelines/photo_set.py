@@ -1,0 +1,183 @@
+"""What a photo puppet learns from: the photo posed, and a driver's frames where they show what the photo lacks.
+
+General idea: the layered warp is right about everything that the photo shows, and makes up what it does not: the inside
+of an opened mouth. There a driver's frame is the better teacher. It is brought into the wanted face along the mesh, so
+that its lips lie on the photo's lips, its colours are matched to the photo's round the mouth, and only what lies
+between the lips is grafted in: nothing of the driver's skin, make-up or light is ever seen by the loss.
+
+Differs from the paper (single-image animation: CX to the target + CX to the source, whole driver frames): the source
+of CX_s is the posed photo with the driver's mouth grafted in, since CX to whole driver frames brings their colours and
+features into the target's face.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxanim.motion import landmarks as lm
+from cxanim.motion.expression import Expression, ExpressionBasis
+from cxanim.motion.face_map import FaceMap
+from cxanim.motion.inlay import lay, masked_window, stencil
+from cxanim.motion.ratios import mouth_gap
+from cxanim.motion.retarget import Retargeting, perform
+from cxanim.pipelines.bank import farthest_points
+from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
+from cxanim.pipelines.likeness import appearance
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.training_set import TrainingSet, as_training_set
+from cxanim.pipelines.watch import Watch
+
+_POSES, _LESSONS = 160, 96
+_OPEN = 0.03  # gap of the lips, in eye distances, from which there is an inside to see
+_MOST_GAIN = 2.0  # by which the driver's light may differ from the photo's
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Some frames of a driver, as unlike one another as can be.
+
+    Attributes:
+        pictures: (N, S, S, 3) uint8 the window round its face.
+        faces: (N, 478, 3) its face in each.
+        wanted: (N, 478, 3) the photo's face that does the same.
+    """
+
+    pictures: np.ndarray
+    faces: np.ndarray
+    wanted: np.ndarray
+
+
+def driver_lessons(driver: Path, puppet: Puppet, watch: Watch, count: int = _LESSONS) -> Lessons:
+    """Choose frames of a video from which a photo puppet can learn.
+
+    Raises:
+        NoFace, UnreadableVideo, TooLarge, Cancelled.
+    """
+    seen = observe_clip(driver, watch, stage="Looking at the driver")
+    crop, motion = clip_crop(seen), seen.motion.calmed(0.5)
+    faces = [crop.from_frame(pose, seen.width_px, seen.height_px).need_face() for pose in motion]
+    neutral = faces[seen.motion.neutral]
+    numbers = [number for number, face in enumerate(seen.motion.faces) if face is not None]
+    vectors = np.stack([appearance(faces[number], neutral) for number in numbers])
+    chosen = sorted(numbers[place] for place in farthest_points(vectors, count, 0))
+    frames = enumerate(cut_frames(driver, crop, puppet.size_px, last=chosen[-1] + 1))
+    pictures = [picture for number, picture in watch.each(frames, "Reading frames", chosen[-1]) if number in chosen]
+    retargeting = Retargeting(neutral, puppet.neutral_face)
+    wanted = [retargeting.face(faces[number]) for number in chosen[: len(pictures)]]
+    return Lessons(
+        np.stack(pictures), np.stack([faces[number] for number in chosen[: len(pictures)]]), np.stack(wanted)
+    )
+
+
+def photo_training_set(
+    puppet: Puppet, watch: Watch, count: int = _POSES, seed: int = 0, driver: Path | None = None
+) -> TrainingSet:
+    """Make a training set from a photo puppet.
+
+    Args:
+        puppet: the photo's.
+        watch: who is told.
+        count: sampled expressions and turns of the head. Where there is a driver half of them, with the mouth as in
+            the photo, since the driver shows it better.
+        seed: of the sampling.
+        driver: a video that shows what the photo does not.
+
+    Raises:
+        NoFace, UnreadableVideo, TooLarge, Cancelled.
+    """
+    lessons = None if driver is None else driver_lessons(driver, puppet, watch)
+    random, neutral = np.random.default_rng(seed), puppet.neutral_face
+    basis = ExpressionBasis(neutral)
+    count = count if lessons is None else count // 2
+    faces = [perform(basis.performance(_sampled(random, mouth=lessons is None)), neutral) for _ in range(count)]
+    faces[0] = neutral
+    show = Renderer(puppet.instant()).warp(0).show_with_reach
+    warped = [show(face) for face in watch.each(faces, "Posing the photo", count)]
+    truth = [shown[..., :3].copy() for shown in warped]
+    if lessons is not None:
+        for number, face in enumerate(watch.each(lessons.wanted, "Following the driver", len(lessons.wanted))):
+            warped.append(show(face))
+            truth.append(grafted(warped[-1][..., :3], face, lessons.pictures[number], lessons.faces[number]))
+            faces.append(face)
+    return as_training_set(puppet, np.stack(truth), np.stack(warped)[:, None], faces, (), ())
+
+
+def grafted(shown: np.ndarray, face: np.ndarray, picture: np.ndarray, driver_face: np.ndarray) -> np.ndarray:
+    """A posed photo (S, S, 3) with what is between the driver's lips between its own.
+
+    Args:
+        shown: the photo as the warp poses it.
+        face: (478, 3) the face that it shows.
+        picture: (S, S, 3) the driver's frame.
+        driver_face: (478, 3) the face in it.
+    """
+    truth = np.ascontiguousarray(shown)
+    size = len(truth)
+    gap, driver_gap = mouth_gap(face), mouth_gap(driver_face)
+    # A driver whose lips are closed has no inside to show.
+    share = np.clip(gap / _OPEN - 1, 0, 1) * np.clip((driver_gap / max(gap, 1e-6) - 0.5) / 0.3, 0, 1)
+    layer = FaceMap(driver_face, size).at(face)
+    found = masked_window(face[list(lm.INNER_LIPS), :2] * size, size)
+    if share == 0 or layer is None or found is None:
+        return truth if truth is not shown else truth.copy()
+    truth = truth.copy()
+    theirs = cv2.remap(picture, layer.look_px, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    theirs = theirs.astype(np.float32)
+    height, width = layer.cover.shape
+    ours = truth[layer.y0_px : layer.y0_px + height, layer.x0_px : layer.x0_px + width].astype(np.float32)
+    corner = np.array([layer.x0_px, layer.y0_px])
+    round_it = _round_the_mouth((height, width), face[:, :2] * size - corner)
+    matched = _in_light_of(theirs, ours, round_it)
+    x0, y0, mask = found
+    part = np.s_[
+        y0 - layer.y0_px : y0 - layer.y0_px + mask.shape[0], x0 - layer.x0_px : x0 - layer.x0_px + mask.shape[1]
+    ]
+    if matched[part].shape[:2] == mask.shape:
+        lay(truth, x0, y0, matched[part], mask * share)
+    return truth
+
+
+def _round_the_mouth(shape: tuple[int, int], points_px: np.ndarray) -> np.ndarray:
+    """(h, w) bool, the skin next to the lips."""
+    lips = stencil(shape, points_px[list(lm.OUTER_LIPS)])
+    reach = max(3, int(0.3 * np.ptp(points_px[list(lm.OUTER_LIPS), 0])) | 1)
+    return cv2.dilate(lips, np.ones((reach, reach), np.uint8)) > cv2.dilate(lips, np.ones((3, 3), np.uint8))
+
+
+def _in_light_of(theirs: np.ndarray, ours: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """A picture as it would be in the light of the other: what is black stays black, nothing outshines the skin."""
+    if not where.any():
+        return theirs
+    skin = ours[where]
+    gain = np.clip(skin.mean(0) / np.maximum(theirs[where].mean(0), 1.0), 1 / _MOST_GAIN, _MOST_GAIN)
+    return np.minimum(theirs * gain, np.quantile(skin, 0.95, axis=0))
+
+
+def _sampled(random: np.random.Generator, *, mouth: bool) -> Expression:
+    """A random but plausible position of all sliders; of the mouth's as well, or not."""
+
+    def sometimes(chance: float, low: float, high: float) -> float:
+        return float(random.uniform(low, high)) if random.random() < chance else 0.0
+
+    blink = sometimes(0.35, 0.2, 1.0)
+    brow = sometimes(0.4, -0.6, 1.0)
+    return Expression.clamped(
+        yaw_deg=random.normal(0, 7),
+        pitch_deg=random.normal(0, 5),
+        roll_deg=random.normal(0, 4),
+        right=random.normal(0, 0.05),
+        down=random.normal(0, 0.05),
+        jaw=sometimes(0.6, 0.05, 0.9) if mouth else 0.0,
+        smile=sometimes(0.5, -0.4, 1.0) if mouth else 0.0,
+        pucker=sometimes(0.3, 0.1, 0.8) if mouth else 0.0,
+        brow_left=brow,
+        brow_right=brow,
+        frown=sometimes(0.2, 0.1, 0.8),
+        blink_left=blink if random.random() < 0.9 else 0.0,
+        blink_right=blink,
+        gaze_right=random.uniform(-0.8, 0.8),
+        gaze_down=random.uniform(-0.6, 0.6),
+    )
