@@ -186,8 +186,8 @@ class PhotoExam:
             frames; miss_rate: share of the pictures in which no face is found; correlation and gain: of each reading
             (see `read_face`) of the result over the driver's, None where the driver does not move it; closed: how
             shut the eyes are while the driver's are, over the driver's own; identity_distance: of the result's face
-            to the photo's, over that of the driver's face to the photo's; sharpness_ratio: variance of the Laplacian
-            on the face, over the photo's; background_drift: px; flicker_ratio: uneven change of the face from frame
+            to the photo's, over that of the driver's face to the photo's; contextual_distance: the same by the
+            Contextual loss; sharpness_ratio: variance of the Laplacian on the face, over the photo's; background_drift: px; flicker_ratio: uneven change of the face from frame
             to frame, over the driver's; ms_per_frame: to show one.
         """
         neutral = self._puppet.neutral_face
@@ -206,7 +206,7 @@ class PhotoExam:
                 trembling.add(portrait)
                 sharpness.append(_sharpness(picture, wanted))
                 if number % _SELDOM == 0:
-                    distances.append(metrics.vgg_dist(portrait, self._portrait, self._eyes))
+                    distances.append(self._distances(portrait))
                     drifts.append(self._drift_px(picture))
                 found = detector.detect(picture).face
                 if found is None:
@@ -215,19 +215,28 @@ class PhotoExam:
                 asked.append(read_face(face))
                 told.append(read_face(found))
                 shut.append((eye_closure(face, driver.neutral), eye_closure(found, self._face)))
-        apart = [metrics.vgg_dist(portrait, self._portrait, self._eyes) for portrait in driver.portraits]
+        apart = [self._distances(portrait) for portrait in driver.portraits]
+        identity, contextual = np.mean(distances, axis=0) / np.mean(apart, axis=0)
         return {
             "frames": len(frames),
             "miss_rate": round(missed / len(frames), 4),
             "correlation": {name: _correlation(name, asked, told) for name in READINGS},
             "gain": {name: _gain(name, asked, told) for name in READINGS},
             "closed": _closed(shut),
-            "identity_distance": round(float(np.mean(distances) / np.mean(apart)), 4),
+            "identity_distance": round(float(identity), 4),
+            "contextual_distance": round(float(contextual), 4),
             "sharpness_ratio": round(float(np.mean(sharpness) / _sharpness(self._picture, neutral)), 4),
             "background_drift": round(float(np.mean(drifts)), 4),
             "flicker_ratio": round(trembling.mean / max(driver.trembling, 1e-9), 4),
             "ms_per_frame": round(1000 * seconds / len(frames), 2),
         }
+
+    def _distances(self, portrait: np.ndarray) -> tuple[float, float]:
+        """How far an aligned face is from the photo's, by the features in their places and by their set."""
+        return (
+            metrics.vgg_dist(portrait, self._portrait, self._eyes),
+            metrics.contextual_dist(portrait, self._portrait, self._eyes),
+        )
 
     def _drift_px(self, picture: np.ndarray) -> float:
         person = cv2.dilate((person_matte(picture) > 0.1).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)

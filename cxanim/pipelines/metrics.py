@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from cxanim.losses import FeatureNetwork, relative_l1
+from cxanim.losses import FeatureNetwork, contextual_loss, relative_l1
 
 VGG_DIST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 _STILL_LEVELS = 2  # grey levels that a pixel of the truth may change by and still be called still
@@ -39,6 +39,12 @@ def vgg_dist(output: np.ndarray, truth: np.ndarray, eyes: FeatureNetwork) -> flo
     """Mean relative L1 over three layers of the feature network; lower is more alike."""
     with torch.inference_mode():
         return float(relative_l1(eyes(_tensor(output)), eyes(_tensor(truth))))
+
+
+def contextual_dist(output: np.ndarray, truth: np.ndarray, eyes: FeatureNetwork, layer: str = "relu3_2") -> float:
+    """Contextual loss, bandwidth 0.5, between the feature sets of two pictures; lower is more alike, wherever it is."""
+    with torch.inference_mode():
+        return float(contextual_loss(eyes(_tensor(output))[layer], eyes(_tensor(truth))[layer], 0.5))
 
 
 def cut_box(picture: np.ndarray, box: np.ndarray) -> np.ndarray:

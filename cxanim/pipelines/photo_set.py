@@ -10,7 +10,7 @@ of CX_s is the posed photo with the driver's mouth grafted in, since CX to whole
 features into the target's face.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -31,6 +31,7 @@ from cxanim.pipelines.training_set import TrainingSet, as_training_set
 from cxanim.pipelines.watch import Watch
 
 _POSES, _LESSONS = 160, 96
+_TAUGHT_SHARE = 0.75  # of the steps
 _OPEN = 0.03  # gap of the lips, in eye distances, from which there is an inside to see
 _MOST_GAIN = 2.0  # by which the driver's light may differ from the photo's
 
@@ -102,7 +103,27 @@ def photo_training_set(
             warped.append(show(face))
             truth.append(grafted(warped[-1][..., :3], face, lessons.pictures[number], lessons.faces[number]))
             faces.append(face)
-    return as_training_set(puppet, np.stack(truth), np.stack(warped)[:, None], faces, (), ())
+    if lessons is None:
+        return as_training_set(puppet, np.stack(truth), np.stack(warped)[:, None], faces, (), ())
+    boxes = [_mouth_box(face) for face in faces]
+    data = as_training_set(puppet, np.stack(truth), np.stack(warped)[:, None], faces, (), (), boxes)
+    taught = np.array([(right != shown[..., :3]).any() for right, shown in zip(truth, warped, strict=True)])
+    return replace(data, chances=_shared(data.chances, taught))
+
+
+def _shared(chances: np.ndarray, taught: np.ndarray) -> np.ndarray:
+    """Chances (T,) of which most fall to the frames (T,) bool that teach something, the others keeping the rest."""
+    if not taught.any() or taught.all():
+        return chances
+    share = np.where(taught, _TAUGHT_SHARE / chances[taught].sum(), (1 - _TAUGHT_SHARE) / chances[~taught].sum())
+    return chances * share
+
+
+def _mouth_box(face: np.ndarray) -> tuple[float, float, float, float]:
+    """The mouth and as much again round it: all that a driver teaches."""
+    lips = face[list(lm.OUTER_LIPS), :2]
+    middle, reach = (lips.min(0) + lips.max(0)) / 2, np.ptp(lips, axis=0).max()
+    return (*(middle - reach), *(middle + reach))
 
 
 def grafted(shown: np.ndarray, face: np.ndarray, picture: np.ndarray, driver_face: np.ndarray) -> np.ndarray:

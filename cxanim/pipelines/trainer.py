@@ -22,7 +22,6 @@ import torch
 from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork, Features
 from cxanim.models.crn import Window
-from cxanim.motion.pose import face_box
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
 from cxanim.pipelines.puppet import make_network
 from cxanim.pipelines.render import as_condition, as_pictures, as_tensor, refine
@@ -70,7 +69,7 @@ class Trainer:
         self._is_photo = data.puppet.is_photo
         self._draw = torch.Generator()
         self._objective = make_objective(settings, self._is_photo, eyes.name, self._draw)
-        self._boxes = np.array([face_box(face, grow=0.3) for face in data.faces])
+        self._boxes = data.boxes
         self._window_px = _window_px(self._boxes, size)
         # Convolutions in bfloat16 where that pays: a slim network's cost is its calls, and each cast is one more.
         # Weights, the warp, the losses and their sums stay in float32.
@@ -201,6 +200,6 @@ class Trainer:
 
 
 def _window_px(boxes: np.ndarray, size_px: int) -> int:
-    """A window that holds most of a face, a multiple of 16: the features of a larger one cost more than they teach."""
-    face = np.median(np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])) * size_px
-    return int(min(size_px, max(32, 16 * round(0.75 * face / 16))))
+    """A window that holds most of what is looked at, a multiple of 16: a larger one costs more than it teaches."""
+    side = np.median(np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])) * size_px
+    return int(min(size_px, max(32, 16 * round(0.75 * side / 16))))

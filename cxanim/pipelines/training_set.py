@@ -16,7 +16,7 @@ import numpy as np
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.layout import draw_layout
-from cxanim.motion.pose import Pose
+from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.retarget import most_neutral
 from cxanim.motion.warp import background_plate, composite, face_stencil
 from cxanim.pipelines.bank import calm_frames, farthest_points, rarity
@@ -59,6 +59,7 @@ class TrainingSet:
             refined.
         layout: (T, S, S, 3) uint8 layout maps.
         faces: (T, 478, 3) where the face is in each.
+        boxes: (T, 4) what a step mostly looks at in each, x0, y0, x1, y1, normalised.
         chances: (T,) how often each is drawn, summing to 1.
         fingerprint: says whether a training may be resumed on this set.
         takes: stretches of the clips; none of a photo.
@@ -70,6 +71,7 @@ class TrainingSet:
     warped: np.ndarray
     layout: np.ndarray
     faces: np.ndarray
+    boxes: np.ndarray
     chances: np.ndarray
     fingerprint: str
     takes: tuple[Take, ...] = ()
@@ -147,14 +149,19 @@ def as_training_set(
     faces: Sequence[np.ndarray],
     takes: Sequence[Take],
     notes: Sequence[str],
+    boxes: Sequence[tuple[float, float, float, float]] | None = None,
 ) -> TrainingSet:
-    """What is shown, what should be shown, and the faces, with all that follows from them."""
+    """What is shown, what should be shown, and the faces, with all that follows from them; a step looks at the faces
+    unless `boxes` say at what."""
+    boxes = [face_box(face, grow=0.3) for face in faces] if boxes is None else boxes
     layout = np.stack([draw_layout(Pose(face=face), puppet.size_px) for face in faces])
     stacked = np.stack(faces)
     kept = np.stack([reference.face for reference in puppet.references])
     digest = hashlib.sha256(truth.tobytes() + stacked.tobytes() + kept.tobytes()).hexdigest()[:16]
     chances = rarity(np.stack([appearance(face, puppet.neutral_face) for face in faces]))
-    return TrainingSet(puppet, truth, warped, layout, stacked, chances, digest, tuple(takes), tuple(notes))
+    return TrainingSet(
+        puppet, truth, warped, layout, stacked, np.array(boxes), chances, digest, tuple(takes), tuple(notes)
+    )
 
 
 def _takes(truth: np.ndarray, faces: Sequence[np.ndarray], follows: Sequence[bool]) -> list[Take]:
