@@ -187,8 +187,9 @@ class PhotoExam:
             (see `read_face`) of the result over the driver's, None where the driver does not move it; closed: how
             shut the eyes are while the driver's are, over the driver's own; identity_distance: of the result's face
             to the photo's, over that of the driver's face to the photo's; contextual_distance: the same by the
-            Contextual loss; sharpness_ratio: variance of the Laplacian on the face, over the photo's; background_drift: px; flicker_ratio: uneven change of the face from frame
-            to frame, over the driver's; ms_per_frame: to show one.
+            Contextual loss; sharpness_ratio: variance of the Laplacian on the face, over the photo's; background_drift:
+            px; flicker_ratio: uneven change of the face from frame to frame, over the driver's; ms_per_frame: to show
+            one.
         """
         neutral = self._puppet.neutral_face
         retargeting = Retargeting(driver.neutral, neutral)
