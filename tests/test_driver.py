@@ -253,11 +253,12 @@ def test_a_moment_without_a_face_is_no_relaxed_one(test_data: Path, tmp_path: Pa
 
 
 def test_absolute_motion_turns_the_head_as_the_driver_does(woman: Path) -> None:
+    woman = woman.with_name("lp_d3.mp4")  # one who does not look straight ahead
     driver = np.array([head_angles(face) for face in observe_clip(woman, end_s=1).motion.calmed().parts["face"]])
     absolute = np.array([head_angles(face) for face in faces_of(woman, end_s=1, absolute=True)])
     relative = np.array([head_angles(face) for face in faces_of(woman, end_s=1)])
     np.testing.assert_allclose(absolute, driver, atol=1.5)
-    assert np.abs(relative - driver).max() > 2.5
+    assert np.abs(relative - driver).max() > 5
 
 
 # Round in a loop
