@@ -1,6 +1,6 @@
 """How faithfully photos follow drivers: every portrait of the test data in which a face is found, with four drivers.
 
-    python bench/photo.py [--quality instant] [--frames 120] [--readme] [PORTRAIT ...]
+    python bench/photo.py [--quality instant] [--frames 60] [PORTRAIT ...]
 
 The table has the median over all pairs of each number of `evaluate --photo`, and what share of the pairs meets each
 aim. It goes to stdout and to bench/out/photo.md, the numbers to bench/out/photo.json, and contact sheets (a row per
@@ -29,6 +29,7 @@ from cxanim.pipelines.faithful import Followed, PhotoExam
 from cxanim.pipelines.fit import FitSettings, fit_photo
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.photo_set import driver_lessons
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
@@ -70,19 +71,28 @@ def main() -> None:
         except NoFace:
             print(f"{path.name}: no face", file=sys.stderr, flush=True)
             continue
-        if QUALITY_MINUTES[flags.quality]:
-            how = FitSettings(minutes=QUALITY_MINUTES[flags.quality], size=flags.size)
-            puppet = fit_photo(puppet, how, machine, watch)
-        exam, renderer = PhotoExam(puppet, eyes, watch), Renderer(puppet, device)
+        exam, renderers = PhotoExam(puppet, eyes, watch), {}
         for name, driver in drivers.items():
-            results[f"{path.stem} {name}"] = score = exam.score(driver, Renderer(puppet, device).show)
+            # A trained photo has learnt from the driver that it follows.
+            own = trained(puppet, clip_named(name), flags.quality, machine, watch)
+            results[f"{path.stem} {name}"] = score = exam.score(driver, Renderer(own, device).show)
+            renderers[name] = Renderer(own, device)
             print(path.stem, name, json.dumps(flat(score)), file=sys.stderr, flush=True)
-        sheets.add(puppet, renderer)
+        sheets.add(puppet, renderers)
         (OUT / f"photo-{flags.quality}.json").write_text(json.dumps(results, indent=1))
     sheets.write()
     text = table(results)
     (OUT / f"photo-{flags.quality}.md").write_text(text)
     print(text)
+
+
+def trained(puppet: Puppet, driver: Path, quality: str, machine: Machine, watch: Watch) -> Puppet:
+    """The puppet as `animate --quality` makes it for a driver."""
+    minutes = QUALITY_MINUTES[quality]
+    if not minutes:
+        return puppet
+    how = FitSettings(minutes=minutes, size=puppet.size_px)
+    return fit_photo(puppet, how, machine, watch, lessons=driver_lessons(driver, puppet, watch))
 
 
 def portraits(names: list[str]) -> list[Path]:
@@ -127,12 +137,12 @@ class Sheets:
         self._heads = {name: self._head(name) for name in drivers}
         self._page = 0
 
-    def add(self, puppet: Puppet, renderer: Renderer) -> None:
+    def add(self, puppet: Puppet, renderers: dict[str, Renderer]) -> None:
         """A row for a portrait on the sheet of each driver."""
         neutral = puppet.references[puppet.neutral]
         for name, driver in self._drivers.items():
             retargeting = Retargeting(driver.neutral, neutral.face)
-            row = [renderer.show(retargeting.face(driver.calm[place])) for place in self._telling[name]]
+            row = [renderers[name].show(retargeting.face(driver.calm[place])) for place in self._telling[name]]
             self._rows[name].append(strip([neutral.picture, *row]))
         if len(next(iter(self._rows.values()))) == _ROWS:
             self.write()

@@ -12,6 +12,7 @@ from cxanim.motion import landmarks as lm
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.ratios import mouth_gap
 from cxanim.motion.retarget import perform
+from cxanim.pipelines.drive_settings import DriverSettings
 from cxanim.pipelines.fit import FitSettings, fit_photo
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
@@ -85,10 +86,24 @@ def test_lessons_are_unlike_one_another_and_in_the_photos_proportions(test_data:
     assert abs(np.ptp(lessons.wanted[0][[33, 263], 0]) / own - 1) < 0.15 < abs(theirs / own - 1) + 0.15
 
 
+def test_lessons_are_taken_from_the_part_and_the_face_that_drive(test_data: Path, puppet: Puppet):
+    people = test_data / "bodies" / "several_people.mp4"
+    first, last = (
+        driver_lessons(people, puppet, Watch(), DriverSettings(start_s=1, end_s=1.5, driver_face=number), count=4)
+        for number in (1, 3)
+    )
+    assert len(first.pictures) == len(last.pictures) == 4
+    # Two people: their pictures have nothing to do with one another, and frames of one are alike.
+    apart = np.abs(first.pictures[0].astype(int) - last.pictures[0]).mean()
+    alike = np.abs(first.pictures[0].astype(int) - first.pictures[1]).mean()
+    assert alike < 0.8 * apart
+
+
 def test_a_photo_learns_the_drivers_mouth_and_leaves_the_rest(test_data: Path, puppet: Puppet):
     driver, machine = test_data / "faces" / "lp_d10.mp4", Machine(seed=1, threads=1)
-    data = photo_training_set(puppet, Watch(), count=16, driver=driver)
-    trained = fit_photo(puppet, FitSettings(steps=80, features="small"), machine, Watch(), driver=driver)
+    lessons = driver_lessons(driver, puppet, Watch())
+    data = photo_training_set(puppet, Watch(), count=16, lessons=lessons)
+    trained = fit_photo(puppet, FitSettings(steps=80, features="small"), machine, Watch(), lessons=lessons)
     taught = np.flatnonzero(np.abs(data.truth.astype(int) - data.warped[:, 0, ..., :3]).max((1, 2, 3)) > 20)
     assert len(taught) > 5
     before = after = 0.0

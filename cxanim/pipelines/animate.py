@@ -12,6 +12,7 @@ from cxanim.pipelines.driver import Drive, DriveSettings, prepare_drives
 from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import Photo, observe_everyone, observe_photo, photo_puppet
+from cxanim.pipelines.photo_set import driver_lessons
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
@@ -95,7 +96,14 @@ def animate(
     if minutes:
         how = FitSettings(minutes=minutes, size=settings.size)
         puppets = [
-            fit_photo(puppet, how, training_machine or machine, watch, where, ready.video)
+            fit_photo(
+                puppet,
+                how,
+                training_machine or machine,
+                watch,
+                where,
+                driver_lessons(ready.video, puppet, watch, settings) if ready.video is not None else None,
+            )
             for puppet, ready in zip(puppets, drives, strict=True)
         ]
     if keep_puppet is not None:

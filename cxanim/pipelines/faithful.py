@@ -28,6 +28,7 @@ from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip
 from cxanim.pipelines.fit import FitSettings, fit_photo
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.photo_set import driver_lessons
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet
 from cxanim.pipelines.render import Renderer
@@ -92,7 +93,7 @@ def evaluate_photo(
     minutes = QUALITY_MINUTES[settings.quality]
     if minutes:
         how = FitSettings(minutes=minutes, size=settings.size)
-        puppet = fit_photo(puppet, how, machine, watch, driver=Path(driver))
+        puppet = fit_photo(puppet, how, machine, watch, lessons=driver_lessons(Path(driver), puppet, watch))
     followed = Followed.read(Path(driver), settings.frames, watch)
     watch.notes += followed.notes
     scores = PhotoExam(puppet, eyes, watch).score(followed, Renderer(puppet, device).show)

@@ -21,7 +21,7 @@ from cxanim.output import ensure_writable, one_writer
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.photo_set import photo_training_set
+from cxanim.pipelines.photo_set import Lessons, photo_training_set
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_puppet_writable, facts_of
 from cxanim.pipelines.render import Renderer
@@ -145,10 +145,10 @@ def fit_photo(
     machine: Machine,
     watch: Watch,
     where: Call = here,
-    driver: Path | None = None,
+    lessons: Lessons | None = None,
 ) -> Puppet:
-    """Train a photo puppet in memory, from the video `driver` too, where that shows what the photo does not."""
-    data = photo_training_set(puppet, watch, seed=machine.seed, driver=driver)
+    """Train a photo puppet in memory, from a driver's lessons too, which show what the photo does not."""
+    data = photo_training_set(puppet, watch, seed=machine.seed, lessons=lessons)
     return where(learn, data, replace(settings, size=puppet.size_px), machine, watch=watch).puppet
 
 

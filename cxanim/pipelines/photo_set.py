@@ -23,12 +23,14 @@ from cxanim.motion.inlay import lay, masked_window, stencil
 from cxanim.motion.ratios import mouth_gap
 from cxanim.motion.retarget import Retargeting, perform
 from cxanim.pipelines.bank import farthest_points
-from cxanim.pipelines.clip import clip_crop, cut_frames, observe_clip
+from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip
+from cxanim.pipelines.drive_settings import DriverSettings
 from cxanim.pipelines.likeness import appearance
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.training_set import TrainingSet, as_training_set
 from cxanim.pipelines.watch import Watch
+from cxanim.video import open_video
 
 _POSES, _LESSONS = 160, 96
 _TAUGHT_SHARE = 0.75  # of the steps
@@ -51,45 +53,59 @@ class Lessons:
     wanted: np.ndarray
 
 
-def driver_lessons(driver: Path, puppet: Puppet, watch: Watch, count: int = _LESSONS) -> Lessons:
+def driver_lessons(
+    driver: Path, puppet: Puppet, watch: Watch, part: DriverSettings | None = None, count: int = _LESSONS
+) -> Lessons:
     """Choose frames of a video from which a photo puppet can learn.
 
+    Args:
+        driver: the video.
+        puppet: the photo's.
+        watch: who is told.
+        part: which part of the video, and which of its faces.
+        count: at most so many frames.
+
     Raises:
-        NoFace, UnreadableVideo, TooLarge, Cancelled.
+        NoFace, UnreadableVideo, TooLarge, BadSetting, Cancelled.
     """
-    seen = observe_clip(driver, watch, stage="Looking at the driver")
-    crop, motion = clip_crop(seen), seen.motion.calmed(0.5)
-    faces = [crop.from_frame(pose, seen.width_px, seen.height_px).need_face() for pose in motion]
+    part = part or DriverSettings()
+    seen = observe_clip(
+        driver, watch, start_s=part.start_s, end_s=part.end_s, face_number=part.driver_face,
+        stage="Looking at the driver",
+    )  # fmt: skip
+    crop = clip_crop(seen)
+    faces = [crop.from_frame(pose, seen.width_px, seen.height_px).need_face() for pose in seen.motion.calmed()]
     neutral = faces[seen.motion.neutral]
     numbers = [number for number, face in enumerate(seen.motion.faces) if face is not None]
     vectors = np.stack([appearance(faces[number], neutral) for number in numbers])
-    chosen = sorted(numbers[place] for place in farthest_points(vectors, count, 0))
-    frames = enumerate(cut_frames(driver, crop, puppet.size_px, last=chosen[-1] + 1))
-    pictures = [picture for number, picture in watch.each(frames, "Reading frames", chosen[-1]) if number in chosen]
+    chosen = {numbers[place] for place in farthest_points(vectors, count)}
     retargeting = Retargeting(neutral, puppet.neutral_face)
-    wanted = [retargeting.face(faces[number]) for number in chosen[: len(pictures)]]
-    return Lessons(
-        np.stack(pictures), np.stack([faces[number] for number in chosen[: len(pictures)]]), np.stack(wanted)
-    )
+    pictures, own, wanted = [], [], []
+    with open_video(driver, None, part.start_s, part.end_s, DETECTION_SIDE_PX) as video:
+        for number, frame in enumerate(watch.each(video, "Reading frames", len(faces))):
+            if number in chosen:
+                pictures.append(crop.cut(frame, puppet.size_px))
+                own.append(faces[number])
+                wanted.append(retargeting.face(faces[number]))
+    return Lessons(np.stack(pictures), np.stack(own), np.stack(wanted))
 
 
 def photo_training_set(
-    puppet: Puppet, watch: Watch, count: int = _POSES, seed: int = 0, driver: Path | None = None
+    puppet: Puppet, watch: Watch, count: int = _POSES, seed: int = 0, lessons: Lessons | None = None
 ) -> TrainingSet:
     """Make a training set from a photo puppet.
 
     Args:
         puppet: the photo's.
         watch: who is told.
-        count: sampled expressions and turns of the head. Where there is a driver half of them, with the mouth as in
-            the photo, since the driver shows it better.
+        count: sampled expressions and turns of the head. Where there are lessons half of them, with the mouth as in
+            the photo, since a driver shows it better.
         seed: of the sampling.
-        driver: a video that shows what the photo does not.
+        lessons: frames of a driver, which show what the photo does not.
 
     Raises:
-        NoFace, UnreadableVideo, TooLarge, Cancelled.
+        Cancelled.
     """
-    lessons = None if driver is None else driver_lessons(driver, puppet, watch)
     random, neutral = np.random.default_rng(seed), puppet.neutral_face
     basis = ExpressionBasis(neutral)
     count = count if lessons is None else count // 2
@@ -98,13 +114,12 @@ def photo_training_set(
     show = Renderer(puppet.instant()).warp(0).show_with_reach
     warped = [show(face) for face in watch.each(faces, "Posing the photo", count)]
     truth = [shown[..., :3].copy() for shown in warped]
-    if lessons is not None:
-        for number, face in enumerate(watch.each(lessons.wanted, "Following the driver", len(lessons.wanted))):
-            warped.append(show(face))
-            truth.append(grafted(warped[-1][..., :3], face, lessons.pictures[number], lessons.faces[number]))
-            faces.append(face)
     if lessons is None:
         return as_training_set(puppet, np.stack(truth), np.stack(warped)[:, None], faces, (), ())
+    for number, face in enumerate(watch.each(lessons.wanted, "Following the driver", len(lessons.wanted))):
+        warped.append(show(face))
+        truth.append(grafted(warped[-1][..., :3], face, lessons.pictures[number], lessons.faces[number]))
+        faces.append(face)
     boxes = [_mouth_box(face) for face in faces]
     data = as_training_set(puppet, np.stack(truth), np.stack(warped)[:, None], faces, (), (), boxes)
     taught = np.array([(right != shown[..., :3]).any() for right, shown in zip(truth, warped, strict=True)])
@@ -135,16 +150,17 @@ def grafted(shown: np.ndarray, face: np.ndarray, picture: np.ndarray, driver_fac
         picture: (S, S, 3) the driver's frame.
         driver_face: (478, 3) the face in it.
     """
-    truth = np.ascontiguousarray(shown)
+    truth = shown.copy()
     size = len(truth)
     gap, driver_gap = mouth_gap(face), mouth_gap(driver_face)
     # A driver whose lips are closed has no inside to show.
     share = np.clip(gap / _OPEN - 1, 0, 1) * np.clip((driver_gap / max(gap, 1e-6) - 0.5) / 0.3, 0, 1)
+    if share == 0:
+        return truth
     layer = FaceMap(driver_face, size).at(face)
     found = masked_window(face[list(lm.INNER_LIPS), :2] * size, size)
-    if share == 0 or layer is None or found is None:
-        return truth if truth is not shown else truth.copy()
-    truth = truth.copy()
+    if layer is None or found is None:
+        return truth
     theirs = cv2.remap(picture, layer.look_px, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     theirs = theirs.astype(np.float32)
     height, width = layer.cover.shape
