@@ -29,6 +29,18 @@ def test_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photograph of the astronaut, in a folder of this module's own."""
+    from faces import astronaut
+
+    from cxanim.images import write_image
+
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    write_image(path, astronaut())
+    return path
+
+
 @pytest.fixture(scope="session")
 def character(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture of a face: the character that the project draws itself."""

@@ -113,7 +113,7 @@ def test_the_whole_chain(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixtur
     assert json.loads(capfd.readouterr().out)["steps"] == 3
     assert run("drive", puppet, clip, "-o", tmp_path / "o.webm", "--beside", tmp_path / "b.mp4", "--json") == 0
     assert json.loads(capfd.readouterr().out)["frames"] == 12
-    assert run("evaluate", puppet, clip, "--frames", 2, "--features", "small", "--json") == 0
+    assert run("evaluate", puppet, clip, "--frames", 3, "--features", "small", "--json") == 0
     assert {"akd_px", "baselines"} <= set(json.loads(capfd.readouterr().out))
     assert run("evaluate", puppet, clip, "--frames", 2, "--features", "small") == 0
     assert "nearest" in capfd.readouterr().out

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from faces import astronaut, portrait, portrait_face
+from faces import portrait, portrait_face
 
 from cxanim import animate, extract_motion
 from cxanim.errors import BadSetting, CannotWrite, CxanimError, NoFace, UnreadableVideo
@@ -35,13 +35,6 @@ from cxanim.video.probe import ffmpeg_program
 
 LIPS = list(OUTER_LIPS)
 SMALL = dict(size=128, crop=True)
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
-    write_image(path, astronaut())
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -37,13 +37,6 @@ from cxanim.video import open_video
 SMALL = EditSettings(size=256)
 
 
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
-    write_image(path, astronaut())
-    return path
-
-
 @cache
 def editor(path: Path) -> Editor:
     return Editor(path, SMALL)

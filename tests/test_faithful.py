@@ -13,7 +13,7 @@ from cxanim.images import write_image
 from cxanim.losses import feature_network
 from cxanim.motion.readings import READINGS
 from cxanim.pipelines import metrics
-from cxanim.pipelines.faithful import Followed, PhotoExam, Trembling, aligned
+from cxanim.pipelines.faithful import Followed, PhotoExam
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
@@ -57,12 +57,14 @@ def test_the_photo_itself_follows_nobody(driver: Followed, exam: tuple[PhotoExam
 
 def test_a_copy_of_somebody_else_is_told_by_its_identity(driver: Followed, exam: tuple[PhotoExam, Renderer]) -> None:
     examiner, _ = exam
-    apart = [metrics.vgg_dist(one, aligned(portrait(), portrait_face()), examiner._eyes) for one in driver.portraits]
+    apart = [
+        metrics.vgg_dist(one, metrics.aligned(portrait(), portrait_face()), examiner._eyes) for one in driver.portraits
+    ]
     assert min(apart) > 0.3  # what the distance is a share of
 
 
 def test_trembling_by_hand() -> None:
-    calm, restless = Trembling(), Trembling()
+    calm, restless = metrics.Trembling(), metrics.Trembling()
     ramp = np.tile(np.arange(64, dtype=np.uint8)[None, :, None], (64, 1, 3))
     for number in range(6):
         calm.add(ramp + np.uint8(2 * number))  # steady change

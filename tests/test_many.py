@@ -180,7 +180,7 @@ def test_two_workers_of_a_cluster_that_is_there_already_find_files_named_from_he
 
 def test_what_many_trainings_cannot_have_is_said(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     assert main(["train", "--targets", str(folder), "-o", str(tmp_path / "out"), "--resume"]) == 2
-    assert "Leave --resume and --preview away" in capfd.readouterr().err
+    assert "Leave --resume, --preview and --landmarks away" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import torch
 from faces import portrait, portrait_face
-from skimage.data import astronaut
 
 from cxanim import Puppet, animate, drive, extract_motion, train
 from cxanim.errors import BadPuppet, Cancelled, CannotWrite, CxanimError, NoFace
-from cxanim.images import write_image
 from cxanim.losses import feature_network, relative_l1
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
@@ -42,13 +40,6 @@ from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoWriter, open_video, open_video_writer
 
 TINY = FitSettings(steps=3, size=64, batch=1, references=4)
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
-    write_image(path, astronaut())
-    return path
 
 
 @pytest.fixture(scope="module")

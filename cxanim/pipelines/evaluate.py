@@ -36,16 +36,29 @@ Show = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class EvaluateSettings(Settings):
+class ScoreSettings(Settings):
+    """How closely pictures are looked at."""
+
+    frames: int = setting(60, "score at most so many frames, evenly spread", low=3, high=10000)
+    features: str = setting("auto", "network that pictures are compared through; auto takes vgg19 where it is at hand",
+                            choices=("auto", "vgg19", "small"))  # fmt: skip
+
+    def eyes(self) -> FeatureNetwork:
+        """The network that `features` stands for."""
+        name = self.features
+        if name == "auto":
+            name = "vgg19" if available("vgg19") else "small"
+        return feature_network(name, metrics.VGG_DIST_LAYERS)
+
+
+@dataclass(frozen=True)
+class EvaluateSettings(ScoreSettings):
     """What is scored."""
 
     start: float = setting(
         0.0, "score what follows this share of the clip and a second; the frames before it serve `nearest`",
         low=0, high=0.95, step=0.05,
     )  # fmt: skip
-    frames: int = setting(60, "score at most so many frames, evenly spread", low=2, high=10000)
-    features: str = setting("auto", "network for vgg_dist; auto takes vgg19 where it is at hand",
-                            choices=("auto", "vgg19", "small"))  # fmt: skip
 
 
 def evaluate(
@@ -68,10 +81,7 @@ def evaluate(
     """
     settings, machine, watch = settings or EvaluateSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
-    name = settings.features
-    if name == "auto":
-        name = "vgg19" if available("vgg19") else "small"
-    eyes = feature_network(name, metrics.VGG_DIST_LAYERS)
+    eyes = settings.eyes()
     seen = observe_clip(clip, watch)
     watch.notes += seen.notes
     exam = Exam(puppet, seen, settings.start, settings.frames, watch)
@@ -82,7 +92,7 @@ def evaluate(
         "device": device.type,
         "threads": machine.thread_count,
         "size": puppet.size_px,
-        "features": name,
+        "features": eyes.name,
     }
 
 

@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 
 from cxanim.errors import CxanimError
-from cxanim.losses import FeatureNetwork, available, feature_network
-from cxanim.motion import landmarks as lm
+from cxanim.losses import FeatureNetwork
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import Detector, find_faces, person_matte
 from cxanim.motion.ratios import eye_closure
@@ -25,6 +24,7 @@ from cxanim.motion.retarget import Retargeting
 from cxanim.pipelines import metrics
 from cxanim.pipelines.animate import QUALITY_MINUTES
 from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip
+from cxanim.pipelines.evaluate import ScoreSettings
 from cxanim.pipelines.fit import FitSettings, fit_photo
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
@@ -33,32 +33,23 @@ from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
-from cxanim.settings import Settings, setting
+from cxanim.settings import setting
 from cxanim.video import open_video
 
 _SHUT = 0.8  # closure from which an eye of the driver counts as closed
-_LEAST_SWING = {
-    "yaw": 2.0,
-    "pitch": 2.0,
-    "roll": 2.0,
-}  # degrees; what moves less tells nothing of whether it is followed
+# In degrees, and in ratios: what the driver moves less tells nothing of whether it is followed.
+_LEAST_SWING = dict.fromkeys(("yaw", "pitch", "roll"), 2.0)
 _LEAST_RATIO_SWING = 0.01
 _LEAST_SHUT = 2  # eyes in frames: a single one may be a slip of the detector
 _PORTRAITS, _SELDOM = 8, 5  # what changes little is measured on some frames
-_FACE_PX = 128
-# Where the eyes and the mouth of an aligned face lie, in shares of its picture.
-_ALIGNED = np.array([[0.32, 0.36], [0.68, 0.36], [0.5, 0.76]])
 
 
 @dataclass(frozen=True)
-class FaithfulSettings(Settings):
+class FaithfulSettings(ScoreSettings):
     """How a photo that follows a driver is scored."""
 
     quality: str = setting("instant", "quality of the photo's puppet, as for animate", choices=tuple(QUALITY_MINUTES))
     size: int = setting(512, "side of the puppet's pictures", choices=SIZES_PX[1:], unit="px")
-    frames: int = setting(60, "score at most so many frames, evenly spread", low=8, high=10000)
-    features: str = setting("auto", "network for identity; auto takes vgg19 where it is at hand",
-                            choices=("auto", "vgg19", "small"))  # fmt: skip
 
 
 def evaluate_photo(
@@ -83,10 +74,7 @@ def evaluate_photo(
     """
     settings, machine, watch = settings or FaithfulSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
-    features = settings.features
-    if features == "auto":
-        features = "vgg19" if available("vgg19") else "small"
-    eyes = feature_network(features, metrics.VGG_DIST_LAYERS)
+    eyes = settings.eyes()
     seen = observe_photo(Path(photo), placed)
     watch.notes += seen.notes
     puppet = photo_puppet(seen, settings.size, Path(photo).name)
@@ -102,7 +90,7 @@ def evaluate_photo(
         "threads": machine.thread_count,
         "size": settings.size,
         "quality": settings.quality,
-        "features": features,
+        "features": eyes.name,
     }
 
 
@@ -116,7 +104,7 @@ class Followed:
         neutral: (478, 3) its relaxed face, as it drives.
         numbers: which frames of the video these are.
         crop: the window round its face, in the pixels of the frames that were looked at.
-        portraits: aligned pictures of some frames (see `aligned`), by which it is told from the photo.
+        portraits: aligned pictures of some frames (see `metrics.aligned`), by which it is told from the photo.
         trembling: how much its aligned face changes unevenly from frame to frame, in shares of its contrast.
         notes: what a person should know.
     """
@@ -143,13 +131,13 @@ class Followed:
         chosen = [numbers[place] for place in _evenly(len(numbers), frames)]
         if len(chosen) < 3:
             raise CxanimError(f"{driver.name} shows a face too briefly to follow.", "Use a longer clip.")
-        trembling, portraits = Trembling(), []
+        trembling, portraits = metrics.Trembling(), []
         kept = {chosen[place] for place in _evenly(len(chosen), _PORTRAITS)}
         with open_video(driver, max_side_px=DETECTION_SIDE_PX) as video:
             whole = Crop.whole(seen.width_px, seen.height_px)
             for number, frame in enumerate(video):
                 if number in chosen:
-                    portrait = aligned(whole.cut(frame, round(whole.side_px)), calm[number])
+                    portrait = metrics.aligned(whole.cut(frame, round(whole.side_px)), calm[number])
                     trembling.add(portrait)
                     if number in kept:
                         portraits.append(portrait)
@@ -175,7 +163,7 @@ class PhotoExam:
         self._picture = reference.picture
         found = find_faces(self._picture, most=1)
         self._face = found[0] if found else reference.face  # as it will be measured on the results
-        self._portrait = aligned(self._picture, reference.face)
+        self._portrait = metrics.aligned(self._picture, reference.face)
         person = (person_matte(self._picture) > 0.1).astype(np.uint8)
         reach = max(3, self._picture.shape[0] // 16) | 1
         self._person = cv2.dilate(person, np.ones((reach, reach), np.uint8)).astype(bool)
@@ -196,7 +184,7 @@ class PhotoExam:
         retargeting = Retargeting(driver.neutral, neutral)
         asked, told, shut = [], [], []
         distances, sharpness, drifts = [], [], []
-        trembling, missed, seconds = Trembling(), 0, 0.0
+        trembling, missed, seconds = metrics.Trembling(), 0, 0.0
         with Detector() as detector:
             frames = list(zip(driver.faces, driver.calm, strict=True))
             for number, (face, calm) in enumerate(self._watch.each(frames, "Scoring the photo", len(frames))):
@@ -204,9 +192,9 @@ class PhotoExam:
                 start_s = time.perf_counter()
                 picture = show(wanted)
                 seconds += time.perf_counter() - start_s
-                portrait = aligned(picture, wanted)
+                portrait = metrics.aligned(picture, wanted)
                 trembling.add(portrait)
-                sharpness.append(_sharpness(picture, wanted))
+                sharpness.append(metrics.sharpness(picture, wanted))
                 if number % _SELDOM == 0:
                     distances.append(self._distances(portrait))
                     drifts.append(self._drift_px(picture))
@@ -227,7 +215,7 @@ class PhotoExam:
             "closed": _closed(shut),
             "identity_distance": round(float(identity), 4),
             "contextual_distance": round(float(contextual), 4),
-            "sharpness_ratio": round(float(np.mean(sharpness) / _sharpness(self._picture, neutral)), 4),
+            "sharpness_ratio": round(float(np.mean(sharpness) / metrics.sharpness(self._picture, neutral)), 4),
             "background_drift": round(float(np.mean(drifts)), 4),
             "flicker_ratio": round(trembling.mean / max(driver.trembling, 1e-9), 4),
             "ms_per_frame": round(1000 * seconds / len(frames), 2),
@@ -243,46 +231,6 @@ class PhotoExam:
     def _drift_px(self, picture: np.ndarray) -> float:
         person = cv2.dilate((person_matte(picture) > 0.1).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
         return metrics.drift_px(picture, self._picture, self._person | person)
-
-
-class Trembling:
-    """How unevenly a picture changes: its distance from the mean of its neighbours in time, over its contrast."""
-
-    def __init__(self) -> None:
-        self._recent: list[np.ndarray] = []
-        self._sum, self._count = 0.0, 0
-
-    def add(self, picture: np.ndarray) -> None:
-        """Take the next picture (S, S, 3)."""
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        self._recent = [*self._recent[-2:], grey]
-        if len(self._recent) == 3:
-            before, middle, after = self._recent
-            self._sum += float(np.abs(middle - (before + after) / 2).mean() / max(float(middle.std()), 1.0))
-            self._count += 1
-
-    @property
-    def mean(self) -> float:
-        """Over the pictures so far; 0 of less than three."""
-        return self._sum / max(self._count, 1)
-
-
-def aligned(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """The face of a picture upright and of one size, (128, 128, 3), by the similarity that eyes and mouth ask for."""
-    corners = np.stack([face[[33, 133], :2].mean(0), face[[362, 263], :2].mean(0), face[[61, 291], :2].mean(0)])
-    matrix, _ = cv2.estimateAffinePartial2D(corners * picture.shape[0] - 0.5, _ALIGNED * _FACE_PX - 0.5)
-    return cv2.warpAffine(picture, matrix, (_FACE_PX, _FACE_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _sharpness(picture: np.ndarray, face: np.ndarray) -> float:
-    """Variance of the Laplacian inside the face, without its edge."""
-    size = picture.shape[0]
-    stencil = np.zeros(picture.shape[:2], np.uint8)
-    oval = face[list(lm.FACE_OVAL), :2]
-    inner = oval.mean(0) + 0.92 * (oval - oval.mean(0))
-    cv2.fillPoly(stencil, [np.round(inner * size).astype(np.int32)], 255)
-    edges = cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
-    return float(edges[stencil > 0].var()) if stencil.any() else 0.0
 
 
 def _correlation(name: str, asked: list[dict[str, float]], told: list[dict[str, float]]) -> float | None:

@@ -10,10 +10,14 @@ import numpy as np
 import torch
 
 from cxanim.losses import FeatureNetwork, contextual_loss, relative_l1
+from cxanim.motion import landmarks as lm
 
 VGG_DIST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 _STILL_LEVELS = 2  # grey levels that a pixel of the truth may change by and still be called still
 _LEAST_FACE_PX = 32
+_FACE_PX = 128  # side of an aligned face
+# Where the eyes and the mouth of an aligned face lie, in shares of its picture.
+_ALIGNED = np.array([[0.32, 0.36], [0.68, 0.36], [0.5, 0.76]])
 _LEAST_TEXTURE = 1e-3  # smaller eigenvalue of the structure tensor, as OpenCV scales it
 
 
@@ -96,6 +100,46 @@ def drift_px(output: np.ndarray, truth: np.ndarray, person: np.ndarray) -> float
         return 0.0
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)
     return float(np.linalg.norm(flow, axis=2)[told].mean())
+
+
+class Trembling:
+    """How unevenly a picture changes: its distance from the mean of its neighbours in time, over its contrast."""
+
+    def __init__(self) -> None:
+        self._recent: list[np.ndarray] = []
+        self._sum, self._count = 0.0, 0
+
+    def add(self, picture: np.ndarray) -> None:
+        """Take the next picture (S, S, 3)."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        self._recent = [*self._recent[-2:], grey]
+        if len(self._recent) == 3:
+            before, middle, after = self._recent
+            self._sum += float(np.abs(middle - (before + after) / 2).mean() / max(float(middle.std()), 1.0))
+            self._count += 1
+
+    @property
+    def mean(self) -> float:
+        """Over the pictures so far; 0 of less than three."""
+        return self._sum / max(self._count, 1)
+
+
+def aligned(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """The face of a picture upright and of one size, (128, 128, 3), by the similarity that eyes and mouth ask for."""
+    corners = np.stack([face[[33, 133], :2].mean(0), face[[362, 263], :2].mean(0), face[[61, 291], :2].mean(0)])
+    matrix, _ = cv2.estimateAffinePartial2D(corners * picture.shape[0] - 0.5, _ALIGNED * _FACE_PX - 0.5)
+    return cv2.warpAffine(picture, matrix, (_FACE_PX, _FACE_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+
+
+def sharpness(picture: np.ndarray, face: np.ndarray) -> float:
+    """Variance of the Laplacian inside the face, without its edge."""
+    size = picture.shape[0]
+    stencil = np.zeros(picture.shape[:2], np.uint8)
+    oval = face[list(lm.FACE_OVAL), :2]
+    inner = oval.mean(0) + 0.92 * (oval - oval.mean(0))
+    cv2.fillPoly(stencil, [np.round(inner * size).astype(np.int32)], 255)
+    edges = cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
+    return float(edges[stencil > 0].var()) if stencil.any() else 0.0
 
 
 def _tensor(picture: np.ndarray) -> torch.Tensor:
