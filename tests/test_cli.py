@@ -115,7 +115,7 @@ def test_the_whole_chain(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixtur
     assert json.loads(capfd.readouterr().out)["frames"] == 12
     assert run("evaluate", puppet, clip, "--frames", 3, "--features", "small", "--json") == 0
     assert {"akd_px", "baselines"} <= set(json.loads(capfd.readouterr().out))
-    assert run("evaluate", puppet, clip, "--frames", 2, "--features", "small") == 0
+    assert run("evaluate", puppet, clip, "--frames", 3, "--features", "small") == 0
     assert "nearest" in capfd.readouterr().out
     assert run("motion", "extract", clip, "-o", tmp_path / "m.npz", "--json") == 0
     assert json.loads(capfd.readouterr().out)["frames"] == 12
