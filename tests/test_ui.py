@@ -24,6 +24,7 @@ from cxanim.motion.detect import find_faces
 from cxanim.motion.recording import Motion
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.drive import DriveSettings
+from cxanim.pipelines.drive_settings import DriverSettings
 from cxanim.pipelines.fit import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
@@ -38,7 +39,7 @@ from cxanim.ui.examples import make_examples
 from cxanim.ui.feedback import failure_card, in_words, progress_card
 from cxanim.ui.jobs import WAITING, Desk
 from cxanim.ui.motion_picker import chosen_motion, keep_motion, relaxed_picture
-from cxanim.ui.result_format import suffix_of
+from cxanim.ui.result import suffix_of
 from cxanim.ui.studio_tab import run_drive, run_training, show_puppet
 from cxanim.ui.workspace import Workspace, file_name
 from cxanim.video import open_video
@@ -357,9 +358,10 @@ def test_progress_is_told_in_words():
 
 def test_a_photo_and_a_preset_give_two_videos_and_a_puppet(workspace: Workspace, character: Path):
     updates = list(run_animation(Desk(), workspace, "anna", str(character), "blink", QUICK))
-    video, beside, puppet, status, _ = updates[-1]
+    video, beside, picture, puppet, status, _ = updates[-1]
+    assert picture is None
     assert Path(video).name == "character-blink.mp4" and "Done" in status
-    assert any("Rendering" in update[3] for update in updates)
+    assert any("Rendering" in update[4] for update in updates)
     with open_video(video) as result, open_video(beside) as both:
         assert result.info.width_px * 2 == both.info.width_px
         frames, twice = list(result), list(both)
@@ -375,18 +377,38 @@ def test_a_motion_can_be_kept_and_used_again(workspace: Workspace, character: Pa
     assert Path(last(run_animation(Desk(), workspace, "anna", str(character), chosen, QUICK))[0]).exists()
 
 
+def test_the_part_that_drives_is_the_part_that_is_kept(workspace: Workspace, character_clip: Path):
+    part = DriverSettings(start_s=0.5, end_s=1.5, neutral_s=1.0)
+    motion, _ = last(keep_motion(Desk(), workspace, "anna", str(character_clip), part))
+    kept = Motion.load(Path(motion))
+    assert len(kept) == pytest.approx(kept.fps, abs=1) and kept.neutral == pytest.approx(0.5 * kept.fps, abs=1)
+
+
 def test_a_picture_gives_its_expression_in_the_format_asked_for(workspace: Workspace, character: Path):
     assert chosen_motion("picture", None, None, None, str(character)) == character
     relaxed = relaxed_picture("picture", str(character))
     assert relaxed == character and relaxed_picture("video", str(character)) is None
     suffix = suffix_of("webm")
     steps = run_animation(Desk(), workspace, "anna", str(character), character, QUICK, relaxed, suffix)
-    video, beside, puppet, status, _ = last(steps)
+    video, _, picture, puppet, status, _ = last(steps)
+    assert picture is None
     assert Path(video).suffix == ".webm" and "Done" in status
-    again, _, status = last(run_drive(Desk(), workspace, "ben", puppet, character, DriveSettings(), relaxed, suffix))
+    again, *_, status = last(run_drive(Desk(), workspace, "ben", puppet, character, DriveSettings(), relaxed, suffix))
     assert Path(again).suffix == ".webm" and "Done" in status
     with pytest.raises(BadSetting, match="file_format"):
         suffix_of("exe")
+
+
+def test_a_gif_and_a_still_picture_are_shown_as_pictures(workspace: Workspace, character: Path):
+    steps = run_animation(Desk(), workspace, "anna", str(character), "blink", QUICK, suffix=".gif")
+    video, beside, picture, puppet, status, _ = last(steps)
+    assert video is None and Path(picture).suffix == ".gif" and Path(beside).exists() and "Done" in status
+    steps = run_drive(Desk(), workspace, "ben", puppet, character, DriveSettings(), suffix=".png")
+    video, beside, picture, status = last(steps)
+    assert video is beside is None and read_image(picture).rgb.shape == (128, 128, 3) and "Done" in status
+    steps = run_animation(Desk(), workspace, "carl", str(character), "blink", QUICK, suffix=".png")
+    with pytest.raises(CannotWrite, match="would be a picture"):
+        last(steps)
 
 
 def test_a_puppet_is_trained_shown_and_driven_by_a_video(workspace: Workspace, character: Path, character_clip: Path):
@@ -395,7 +417,7 @@ def test_a_puppet_is_trained_shown_and_driven_by_a_video(workspace: Workspace, c
     assert Puppet.load(Path(puppet)).is_trained and "2 steps" in status
     assert any("<img" in str(update[2]) for update in updates)
     assert "2 steps" in last(show_puppet(puppet))
-    video, beside, status = last(run_drive(Desk(), workspace, "anna", puppet, character_clip, DriveSettings()))
+    video, beside, _, status = last(run_drive(Desk(), workspace, "anna", puppet, character_clip, DriveSettings()))
     with open_video(video) as result:
         assert len(list(result)) == 60
     assert Path(beside).exists() and "Done" in status
@@ -423,9 +445,9 @@ def test_nobody_trains_longer_than_the_app_allows(
 def test_stopping_an_animation_leaves_no_video_and_lets_the_next_one_start(workspace: Workspace, character: Path):
     desk, long = Desk(), AnimateSettings(size=128, loops=20)
     for update in run_animation(desk, workspace, "anna", str(character), "idle", long):
-        if "Rendering" in update[3]:
+        if "Rendering" in update[4]:
             desk.stop("anna")
-    assert "Stopped" in update[3]
+    assert "Stopped" in update[4]
     assert list(workspace.folder.rglob("*.mp4")) == []
     desk.start("anna", lambda watch: None).result()
 
@@ -568,7 +590,7 @@ def test_a_taken_port_is_said_in_words(app_url: str):
 
 def test_a_program_can_animate_a_photo(app_url: str, character: Path, tmp_path: Path):
     client = Client(app_url, verbose=False, download_files=str(tmp_path))
-    video, beside, puppet, status, _ = client.predict(
+    video, beside, _, puppet, status, _ = client.predict(
         photo=handle_file(character), preset="wink", size=128, api_name="/animate"
     )
     with open_video(video["video"] if isinstance(video, dict) else video) as result:

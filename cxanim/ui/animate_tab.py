@@ -19,7 +19,7 @@ from cxanim.ui.feedback import done_card, duration, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
 from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, relaxed_picture
 from cxanim.ui.photo_input import photo_input
-from cxanim.ui.result_format import result_format, suffix_of
+from cxanim.ui.result import Result, filled, places_of, suffix_of
 from cxanim.ui.run_buttons import PRIVATE, RunButtons
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
@@ -43,7 +43,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
                     size="sm", elem_id="animate-points",
                 )  # fmt: skip
             step(2, "Choose a motion", "What the face shall do")
-            picker = build_motion_picker(desk, workspace, "animate")
+            picker = build_motion_picker(desk, "animate")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
             step(3, "Animate it")
             controls = build_controls(
@@ -51,18 +51,11 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
                 title="Fine-tuning: strength, smoothing, size",
                 choices={"quality": [name for name, minutes in QUALITY_MINUTES.items() if minutes <= longest]},
             )
-            file_format = result_format("animate")
+            file_format = Result.choice("animate")
             buttons = RunButtons.build(desk, "animate", "Animate")
             status = gr.HTML(done_card("Your video appears here"), elem_id="animate-status", padding=False)
             preview = gr.HTML(elem_id="animate-preview", padding=False)
-            video = gr.Video(
-                label="Result", autoplay=True, loop=True, interactive=False, height=440, buttons=["download"],
-                elem_id="animate-result",
-            )  # fmt: skip
-            beside = gr.Video(
-                label="Side by side", loop=True, interactive=False, height=250, buttons=["download"], visible=False,
-                elem_id="animate-beside",
-            )  # fmt: skip
+            result = Result.build("animate", file_format, 440)
             puppet = gr.DownloadButton(
                 "Download the puppet, to drive it in the studio", size="sm", visible=False, elem_id="animate-puppet"
             )
@@ -98,14 +91,17 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
 
     buttons.start(
         named_after(controls, animate_photo),
-        [photo, *picker.inputs, file_format, landmarks, *controls.components],
-        [video, beside, puppet, status, preview],
+        [photo, *picker.inputs, result.file_format, landmarks, *controls.components],
+        [*result.shown, puppet, status, preview],
         api_name="animate",
-        reveals=[beside, puppet],
+        reveals=[*result.shown, puppet],
     )
+    picker.keeps(workspace, controls, "extract_motion")
     number = controls.components[controls.names.index("face")]
     photo.change(_look, [photo], [landmarks, placing, number], **PRIVATE)
-    earlier.upload(_look_again, [photo, earlier], [landmarks, placing], **PRIVATE)
+    earlier.upload(
+        _look_again, [photo, earlier], [landmarks, placing], show_progress="hidden", api_visibility="private"
+    )
     landmarks.select(chosen_face, [landmarks], [number], **PRIVATE)
     return controls.components[controls.names.index("offsets")]
 
@@ -141,12 +137,12 @@ def run_animation(
     suffix: str = ".mp4",
     placed: PlacedFace | None = None,
 ) -> Generator[tuple[Any, ...], None, None]:
-    """Animate a photo; yield (video, side by side, puppet, status, preview) while and after it is done."""
+    """Animate a photo; yield (video, side by side, picture, puppet, status, preview) while and after it is done."""
     if not photo:
         raise CxanimError("There is no photo yet.", "Drop one into the field, or take one of the examples.")
     folder = workspace.new_folder(visitor)
     name = f"{Path(photo).stem} {name_of(motion)}"
-    output, beside = folder / file_name(name, suffix), folder / file_name(name, "-side-by-side.mp4")
+    output, beside = places_of(folder, name, suffix)
     puppet = None if settings.all_faces else folder / file_name(Path(photo).stem, ".puppet")  # it is of one face
     minutes = QUALITY_MINUTES[settings.quality]
 
@@ -166,8 +162,8 @@ def run_animation(
             where=partial(gpu.with_gpu, minutes=minutes),
         )
 
-    rendered = yield from follow(desk.start(visitor, work), 3)
+    rendered = yield from follow(desk.start(visitor, work), 4)
     if rendered is not None:
         facts = f"{rendered.frames / rendered.fps:.1f} s at {rendered.width_px} x {rendered.height_px} px"
         done = done_card("Done", f"{facts}, rendered in {duration(rendered.seconds)}.", *rendered.notes)
-        yield str(output), str(beside), puppet and str(puppet), done, ""
+        yield *filled(output, beside), puppet and str(puppet), done, ""

@@ -11,6 +11,7 @@ import gradio as gr
 from cxanim.settings import Knob, Settings, knobs
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T", bound=Settings)
 _MOST_PILLS = 4
 
 
@@ -40,6 +41,14 @@ class Controls(Generic[S]):
         optional = {knob.name for knob in knobs(self.settings_class) if knob.optional}
         left_out = {name for name in optional if isinstance(said.get(name), str) and not said[name].strip()}
         return self.settings_class.from_dict(said | dict.fromkeys(left_out) | self.fixed)
+
+    def of(self, settings_class: type[T]) -> "Controls[T]":
+        """Those that set the knobs of a class from which the settings are derived."""
+        parts = dict(zip(self.names, self.components, strict=True))
+        names = tuple(knob.name for knob in knobs(settings_class))
+        fixed = {name: value for name, value in self.fixed.items() if name in names}
+        names = tuple(name for name in names if name not in fixed)
+        return Controls(settings_class, names, tuple(parts[name] for name in names), fixed)
 
 
 def build_controls(

@@ -265,11 +265,11 @@ def run_motion(
     """Let a photo or a puppet do what a motion's file says; yield (video, status) while and after it is done."""
     path = str(target.path)
     if target.is_puppet:
-        for video, _, status in run_drive(desk, workspace, visitor, path, motion, DriveSettings()):
+        for video, *_, status in run_drive(desk, workspace, visitor, path, motion, DriveSettings()):
             yield video, status
         return
     settings = AnimateSettings(face=target.face)
-    for video, _, _, status, _ in run_animation(desk, workspace, visitor, path, motion, settings, placed=target.placed):
+    for video, *_, status, _ in run_animation(desk, workspace, visitor, path, motion, settings, placed=target.placed):
         yield video, status
 
 

@@ -1,7 +1,6 @@
 """The controls by which a person says what the face shall do: a preset, a video or picture of a face, or a motion."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,11 @@ import gradio as gr
 from cxanim.errors import BadSetting, CxanimError
 from cxanim.motion.keyframes import KEYFRAMES_SUFFIX
 from cxanim.motion.presets import PRESETS
+from cxanim.pipelines.drive_settings import DriverSettings
 from cxanim.pipelines.driver import MOTION_SUFFIX
-from cxanim.pipelines.extract import Extracted, extract_motion
+from cxanim.pipelines.extract import Extracted, ExtractSettings, extract_motion
 from cxanim.pipelines.watch import Watch
+from cxanim.ui.controls import Controls, named_after
 from cxanim.ui.feedback import done_card, follow, in_words, visitor_of
 from cxanim.ui.jobs import Desk
 from cxanim.ui.photo_input import photo_input
@@ -33,11 +34,30 @@ class MotionPicker:
     file: Any
     picture: Any
     relaxed: Any
+    keep: RunButtons
+    kept: Any
+    keep_status: Any
 
     @property
     def inputs(self) -> list[Any]:
         """The controls whose values say what was chosen."""
         return [self.kind, self.preset, self.video, self.file, self.picture, self.relaxed]
+
+    def keeps(self, workspace: Workspace, controls: Controls[Any], api_name: str) -> None:
+        """Wire the button that keeps the motion of the video: the part and the face of it that `controls` say."""
+        of_driver = controls.of(DriverSettings)
+
+        @in_words
+        def extract(request: gr.Request, driver: str | None, *values: Any) -> Any:
+            yield from keep_motion(self.keep.desk, workspace, visitor_of(request), driver, of_driver.read(values))
+
+        self.keep.start(
+            named_after(of_driver, extract),
+            [self.video, *of_driver.components],
+            [self.kept, self.keep_status],
+            api_name=api_name,
+            reveals=[self.kept],
+        )
 
 
 def chosen_motion(
@@ -83,12 +103,12 @@ def name_of(motion: str | Path) -> str:
     return motion.stem if isinstance(motion, Path) else motion
 
 
-def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionPicker:
+def build_motion_picker(desk: Desk, where: str) -> MotionPicker:
     """Put the controls on the page.
 
     Args:
-        desk, workspace: where saving a motion is done.
-        where: makes ids and the names of the endpoints unique.
+        desk: where a motion is taken out of a video.
+        where: makes ids unique.
     """
     named = [(words, kind) for kind, words in KINDS.items()]
     kind = gr.Radio(
@@ -129,31 +149,24 @@ def build_motion_picker(desk: Desk, workspace: Workspace, where: str) -> MotionP
         )
     kind.change(_shown, kind, [presets, videos, pictures, files], **PRIVATE)
     preset.change(_caption, preset, caption, **PRIVATE)
-    api_name = "extract_motion" if where == "animate" else f"extract_motion_{where}"
-    keep.start(_keeper(desk, workspace), [video], [saved, said], api_name=api_name, reveals=[saved])
-    return MotionPicker(kind, preset, video, file, picture, relaxed)
+    return MotionPicker(kind, preset, video, file, picture, relaxed, keep, saved, said)
 
 
-def keep_motion(desk: Desk, workspace: Workspace, visitor: str, video: str | None) -> Any:
+def keep_motion(
+    desk: Desk, workspace: Workspace, visitor: str, video: str | None, settings: DriverSettings | None = None
+) -> Any:
     """Take the motion out of a video; yield (motion file, status)."""
     source = chosen_motion("video", None, video, None)
     output = workspace.new_folder(visitor) / file_name(name_of(source), MOTION_SUFFIX)
+    what = ExtractSettings(**asdict(settings or DriverSettings()))
 
     def work(watch: Watch) -> Extracted:
-        return extract_motion(Path(source), output, watch=watch)
+        return extract_motion(Path(source), output, what, watch)
 
     kept = yield from follow(desk.start(visitor, work), 1, with_preview=False)
     if kept is not None:
         facts = f"{len(kept.motion)} frames; use it later under “{KINDS['file']}”."
         yield str(output), done_card("Motion kept", facts, *kept.notes)
-
-
-def _keeper(desk: Desk, workspace: Workspace) -> Callable[..., Any]:
-    @in_words
-    def extract(request: gr.Request, video: str | None) -> Any:
-        yield from keep_motion(desk, workspace, visitor_of(request), video)
-
-    return extract
 
 
 def _caption(preset: str) -> str:

@@ -18,7 +18,7 @@ from cxanim.ui.feedback import done_card, duration, failure_card, follow, in_wor
 from cxanim.ui.jobs import Desk
 from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, relaxed_picture
 from cxanim.ui.photo_input import photo_input
-from cxanim.ui.result_format import result_format, suffix_of
+from cxanim.ui.result import Result, filled, places_of, suffix_of
 from cxanim.ui.run_buttons import PRIVATE, RunButtons, reveal
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace, file_name
@@ -64,21 +64,14 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=5, min_width=340, elem_classes="sheet"):
             step(3, "Choose a motion", "What the puppet shall do")
-            picker = build_motion_picker(desk, workspace, "drive")
+            picker = build_motion_picker(desk, "drive")
             drive_controls = build_controls(DriveSettings, title="Fine-tuning: strength, smoothing")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
             step(4, "Drive it")
-            file_format = result_format("drive")
+            file_format = Result.choice("drive")
             drive_buttons = RunButtons.build(desk, "drive", "Drive")
             status = gr.HTML(elem_id="drive-status", padding=False)
-            video = gr.Video(
-                label="Result", autoplay=True, loop=True, interactive=False, height=400, buttons=["download"],
-                elem_id="drive-result",
-            )  # fmt: skip
-            beside = gr.Video(
-                label="Side by side", loop=True, interactive=False, height=250, buttons=["download"], visible=False,
-                elem_id="drive-beside",
-            )  # fmt: skip
+            result = Result.build("drive", file_format, 400)
 
     @in_words
     def train_puppet(
@@ -121,11 +114,12 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     )
     drive_buttons.start(
         named_after(drive_controls, drive_puppet),
-        [puppet, *picker.inputs, file_format, *drive_controls.components],
-        [video, beside, status],
+        [puppet, *picker.inputs, result.file_format, *drive_controls.components],
+        [*result.shown, status],
         api_name="drive",
-        reveals=[beside],
+        reveals=result.shown,
     )
+    picker.keeps(workspace, drive_controls, "extract_motion_drive")
 
 
 def run_training(
@@ -174,22 +168,22 @@ def run_drive(
     neutral_picture: Path | None = None,
     suffix: str = ".mp4",
 ) -> Generator[tuple[Any, ...], None, None]:
-    """Drive a puppet; yield (video, side by side, status) while and after it is done."""
+    """Drive a puppet; yield (video, side by side, picture, status) while and after it is done."""
     if not puppet:
         raise CxanimError("There is no puppet yet.", "Train one, or upload a .puppet file.")
     folder = workspace.new_folder(visitor)
     name = f"{Path(puppet).stem} {name_of(motion)}"
-    output, beside = folder / file_name(name, suffix), folder / file_name(name, "-side-by-side.mp4")
+    output, beside = places_of(folder, name, suffix)
 
     def work(watch: Watch) -> Rendered:
         machine = gpu.machine_for(desk.machine, training=False)
         made = Puppet.load(Path(puppet))
         return drive(made, motion, output, settings, machine, watch, beside=beside, neutral_picture=neutral_picture)
 
-    rendered = yield from follow(desk.start(visitor, work), 2, with_preview=False)
+    rendered = yield from follow(desk.start(visitor, work), 3, with_preview=False)
     if rendered is not None:
         facts = f"{rendered.frames / rendered.fps:.1f} s, rendered in {duration(rendered.seconds)}."
-        yield str(output), str(beside), done_card("Done", facts, *rendered.notes)
+        yield *filled(output, beside), done_card("Done", facts, *rendered.notes)
 
 
 def _shown(kind: str) -> list[Any]:
