@@ -156,13 +156,16 @@ def test_points_go_with_their_picture_to_another_size():
     np.testing.assert_allclose(PlacedFace(CAT, picture_px=(512, 512)).fit(blank)[0], whole, atol=1e-5)
 
 
-def test_what_no_detector_sees_moves_without_a_matte(tmp_path: Path):
+def test_what_no_detector_sees_moves_without_a_matte_or_a_persons_teeth(tmp_path: Path):
     write_image(tmp_path / "wall.png", np.full((512, 512, 3), 150, np.uint8))
     write_image(tmp_path / "a.png", astronaut())
     seen = observe_photo(tmp_path / "wall.png", PlacedFace(CAT))
     assert not seen.is_seen and photo_puppet(seen, 128).references[0].matte is None
     seen = observe_photo(tmp_path / "a.png", PlacedFace(astronaut_points()))
     assert seen.is_seen and photo_puppet(seen, 128).references[0].matte is not None
+    assert photo_puppet(seen, 128).teeth and not photo_puppet(seen, 128, teeth=False).teeth
+    photo_puppet(observe_photo(tmp_path / "wall.png", PlacedFace(CAT)), 128).save(tmp_path / "wall.puppet")
+    assert not Puppet.load(tmp_path / "wall.puppet").teeth
 
 
 def test_json_keeps_all():

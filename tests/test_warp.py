@@ -165,6 +165,40 @@ def test_a_shut_eye_covers_the_iris():
         assert covered > 1.5 * dark
 
 
+def test_a_shut_lid_is_smooth_skin_over_one_dark_line():
+    lashes = portrait().copy()
+    for fold, upper in ((lm.RIGHT_LID_FOLD, lm.RIGHT_EYE_UPPER), (lm.LEFT_LID_FOLD, lm.LEFT_EYE_UPPER)):
+        ends = zip(portrait_face()[list(upper[2:-2]), :2], portrait_face()[list(fold[2:-2]), :2], strict=True)
+        for edge, top in ends:  # lashes up to half the way to the fold, which a lid must not draw out into bars
+            places = [tuple(np.int32(16 * (SIZE_PX * place - 0.5))) for place in (edge, (edge + top) / 2)]
+            cv2.line(lashes, *places, (0, 0, 0), 1, cv2.LINE_AA, 4)
+    face = acted(blink_left=1, blink_right=1)
+    shown = Warp(lashes, portrait_face()).show(face).mean(2)
+    for fold, upper in ((lm.RIGHT_LID_FOLD, lm.RIGHT_EYE_UPPER), (lm.LEFT_LID_FOLD, lm.LEFT_EYE_UPPER)):
+        edge, top = (face[list(numbers[3:-3]), :2] * SIZE_PX for numbers in (upper, fold))
+        lid = [shown[tuple(np.int32(0.6 * a + 0.4 * b)[::-1])] for a, b in zip(edge, top, strict=True)]
+        line = [shown[tuple(np.int32(a)[::-1])] for a in edge]
+        assert max(line) < 0.75 * min(lid)
+        assert np.ptp(lid) < 0.25 * np.mean(lid)
+
+
+def test_who_is_cut_off_goes_on_beyond_the_edge_and_who_is_not_appears_once():
+    """The face goes down by a quarter: what was over the picture's upper edge is seen."""
+    stripes = portrait().copy()
+    stripes[:12] = np.where(np.arange(12) % 4 < 2, 250, 5)[:, None, None]
+    for cut_off in (True, False):
+        matte = face_stencil(portrait_face(), SIZE_PX)
+        matte[: SIZE_PX // 2, 100:156] = 1
+        if not cut_off:
+            matte[:8] = 0
+        plate = np.full_like(stripes, 128)
+        top = Warp(stripes, portrait_face(), matte, plate).show(moved(0, 60))[:8, 120:136].astype(int)
+        if cut_off:
+            assert np.ptp(top.mean((1, 2))) > 40  # no streaks downwards
+        else:
+            assert np.abs(top - 128).max() < 4
+
+
 def test_an_opening_mouth_shows_a_dark_inside_that_the_picture_does_not_have():
     shut = perform(replace(still(), gap=-1.0), portrait_face())
     opened = perform(replace(still(), gap=0.4), shut)
@@ -176,6 +210,8 @@ def test_an_opening_mouth_shows_a_dark_inside_that_the_picture_does_not_have():
     mouth = warp.show(opened)[inside > 0].mean(1)
     assert np.median(mouth) < 0.7 * skin[inside > 0].mean(1).min()
     assert mouth.max() > 1.2 * np.median(mouth)  # teeth
+    toothless = Warp(skin, shut, teeth=False).show(opened)[inside > 0].mean(1)
+    assert np.percentile(toothless, 90) < 0.6 * np.percentile(mouth, 90)
     assert difference(warp.show(shut), skin) < 1
 
 

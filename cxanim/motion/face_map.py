@@ -17,6 +17,7 @@ from cxanim.motion.symmetry import mirrored_points
 from cxanim.motion.triangles import looked_up, paint, signed_areas
 
 _FINEST_PX = 256  # up to this side every pixel is mapped, beyond it every other
+_RIM = 0.05  # how wide the outline of a person is, in widths of the face
 _MARGIN = 2  # nodes round the face
 
 
@@ -61,10 +62,18 @@ class FaceMap:
         face: (478, 3) face in the source picture.
         size_px: side of the picture.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
+        matte: (S, S) float32 how much of each pixel is the person, where that is known.
     """
 
-    def __init__(self, face: np.ndarray, size_px: int, held_edges: Edges = (False, False, False, False)):
+    def __init__(
+        self,
+        face: np.ndarray,
+        size_px: int,
+        held_edges: Edges = (False, False, False, False),
+        matte: np.ndarray | None = None,
+    ):
         self._size_px = size_px
+        self._inside = None if matte is None else _well_inside(matte, face)
         self._step = max(1, size_px // _FINEST_PX)
         self._triangles = np.vstack([face_triangles(), strips()])
         points = face[:468, :2].astype(np.float64) * size_px
@@ -96,14 +105,15 @@ class FaceMap:
         rows, columns = np.nonzero(which >= 0)
         which = which[rows, columns]
         places = ((np.stack([columns, rows], 1) + low + 0.5) * step).astype(np.float32)
-        look = self._grid(places, rows, columns, looked_up(places, which, target, self._source), (height, width))
+        source = looked_up(places, which, target, self._source)
+        look = self._grid(places, rows, columns, source, (height, width))
         cover = np.clip(2 * cv2.blur(covered, (3, 3)) - 1, 0, 1)
-        guess = self._guess(face, target, places, rows, columns, which, (height, width))
+        guess = self._guess(self._guessed(face, which, source), target, places, rows, columns, which, (height, width))
         return FaceLayer(int(x0 * step), int(y0 * step), look, self._fine(cover), guess)
 
     def _guess(
         self,
-        face: np.ndarray,
+        weights: np.ndarray,
         target: np.ndarray,
         places: np.ndarray,
         rows: np.ndarray,
@@ -111,7 +121,6 @@ class FaceMap:
         which: np.ndarray,
         shape: tuple[int, int],
     ) -> Guess | None:
-        weights = self._guessed(face)[which]
         if weights.max() < 0.05:
             return None
         share = np.zeros(shape, np.float32)
@@ -149,12 +158,33 @@ class FaceMap:
             return nodes
         return cv2.resize(nodes, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_LINEAR)
 
-    def _guessed(self, face: np.ndarray) -> np.ndarray:
-        """(T,) how much of each triangle is taken from the other side of the face."""
+    def _guessed(self, face: np.ndarray, which: np.ndarray, source_px: np.ndarray) -> np.ndarray:
+        """How much of each node (N,) is taken from the other side of the face.
+
+        Args:
+            which: (N,) triangles that the nodes lie in.
+            source_px: (N, 2) where they look in the picture.
+        """
         now = facing(face, self._triangles)
         stretched = now / np.maximum(self._facing, 0.05)
-        needed = _rise(stretched, 1.5, 3.0) * _rise(now, 0.15, 0.4)
-        return needed * _rise(self._facing_mirrored - self._facing, 0.1, 0.35)
+        better = self._facing_mirrored - self._facing
+        weights = (_rise(stretched, 1.5, 3.0) * _rise(now, 0.15, 0.4) * _rise(better, 0.1, 0.35))[which]
+        if self._inside is None:
+            return weights
+        # The mesh of a face that is turned away reaches over its outline: what lies behind is no cheek.
+        columns, rows = np.clip(source_px.astype(int), 0, self._size_px - 1).T
+        outside = 1 - self._inside[rows, columns]
+        turned = (_rise(stretched, 1.05, 1.3) * _rise(better, 0.0, 0.15))[which]
+        return np.maximum(weights, outside * turned)
+
+
+def _well_inside(matte: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(S, S) float32, 1 where the person surely is, 0 from a little within the outline on."""
+    size = matte.shape[0]
+    width = float(face[:468, 0].max() - face[:468, 0].min()) * size
+    rim = max(3, round(_RIM * width) | 1)
+    sure = cv2.erode((matte > 0.9).astype(np.float32), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim)))
+    return cv2.blur(sure, (rim, rim))
 
 
 def facing(face: np.ndarray, triangles: np.ndarray) -> np.ndarray:

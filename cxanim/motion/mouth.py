@@ -54,10 +54,11 @@ class Mouth:
     Args:
         picture: (S, S, 3) uint8.
         source: (478, 3) the face in it.
+        teeth: whether teeth are drawn where the picture shows none. They would be a person's.
     """
 
-    def __init__(self, picture: np.ndarray, source: np.ndarray):
-        self._picture = picture
+    def __init__(self, picture: np.ndarray, source: np.ndarray, *, teeth: bool = True):
+        self._picture, self._has_teeth = picture, teeth
         size = picture.shape[0]
         axes, centre, unit = head_axes(source), head_centre(source), eye_distance(source)
         upright = (source - centre) @ axes / unit
@@ -171,11 +172,8 @@ class Mouth:
         tongue_top = bottom - 0.10 + 0.9 * x * x
         rise = np.clip((y - tongue_top) / 0.16, 0, 1)
         _over(inside, self._tongue * (0.35 + 0.65 * rise[..., None]), _edge(y - tongue_top, 0.03) * (0.5 + 0.5 * rise))
-        lower = _edge(y - (bottom + _scallop(x, _LOWER_ENDS, 0.012) + 0.25 * x * x), soft)
-        _over(inside, self._row(x, _LOWER_ENDS, 0.52), lower * _edge(_ROW_HALF_WIDTH - 0.06 - np.abs(x), 0.05))
-        edge = self._upper_edge - _scallop(x, _UPPER_ENDS, 0.020) - 0.22 * x * x
-        upper = _edge(edge - y, soft) * _edge(_ROW_HALF_WIDTH - np.abs(x), 0.05)
-        _over(inside, self._row(x, _UPPER_ENDS, 1.0), upper)
+        if self._has_teeth:
+            self._draw_teeth(inside, x, y, bottom, soft)
         # Lips throw a shadow on what lies behind them, and less light comes to the corners.
         shade = (
             1
@@ -183,6 +181,14 @@ class Mouth:
             - 0.25 * np.exp(-np.maximum(lower_lip - y, 0) / 0.02)
         )
         return inside * shade[..., None]
+
+    def _draw_teeth(self, inside: np.ndarray, x: np.ndarray, y: np.ndarray, bottom: float, soft: float) -> None:
+        """Both rows over what is drawn, in place; the edge of the lower one is at `bottom`."""
+        lower = _edge(y - (bottom + _scallop(x, _LOWER_ENDS, 0.012) + 0.25 * x * x), soft)
+        _over(inside, self._row(x, _LOWER_ENDS, 0.52), lower * _edge(_ROW_HALF_WIDTH - 0.06 - np.abs(x), 0.05))
+        edge = self._upper_edge - _scallop(x, _UPPER_ENDS, 0.020) - 0.22 * x * x
+        upper = _edge(edge - y, soft) * _edge(_ROW_HALF_WIDTH - np.abs(x), 0.05)
+        _over(inside, self._row(x, _UPPER_ENDS, 1.0), upper)
 
     def _row(self, x: np.ndarray, ends: np.ndarray, light: float) -> np.ndarray:
         """Colour (..., 3) of a row of teeth: a little darker between them, much darker where it runs back."""

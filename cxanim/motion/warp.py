@@ -10,7 +10,7 @@ import numpy as np
 
 from cxanim.motion.eye_frame import EYES
 from cxanim.motion.eyeballs import Eyeball
-from cxanim.motion.eyelids import draw_lid
+from cxanim.motion.eyelids import Eyelid
 from cxanim.motion.face_map import FaceLayer, FaceMap, Guess
 from cxanim.motion.mesh import BODY_FOLLOWS, Edges, MeshMap, upsampled
 from cxanim.motion.mouth import Mouth
@@ -18,6 +18,7 @@ from cxanim.motion.ratios import eye_openness
 
 _REACH_CELLS = 64
 _SHUT = 0.1  # openness of an eye
+_SURELY = 230  # of 255, what is the person and nothing of what is behind it
 
 
 class Warp:
@@ -34,6 +35,7 @@ class Warp:
         moving_background: let what is behind the person move along instead of standing still.
         cut_out: the matte is the picture's own alpha, the picture stands before a white wall, and so does what is
             shown: the wall moves along, so that alpha and colours go together.
+        teeth: whether teeth are drawn where the picture shows none.
     """
 
     def __init__(
@@ -48,19 +50,21 @@ class Warp:
         *,
         moving_background: bool = False,
         cut_out: bool = False,
+        teeth: bool = True,
     ):
         if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
             raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
         self.picture, self.face = picture, face
         self.size_px = picture.shape[0]
         self._mesh = MeshMap(face, nodes, held_edges, body_follows)
-        self._face_map = FaceMap(face, self.size_px, held_edges)
+        self._face_map = FaceMap(face, self.size_px, held_edges, matte)
         self._evened: np.ndarray | None = None
         self._face_px = face[:, :2].astype(np.float64) * self.size_px
         # Behind a lid that is shut in the picture there is no eyeball to show.
         seen = [eye for eye, openness in zip(EYES, eye_openness(face), strict=True) if openness >= _SHUT]
         self._eyeballs = {eye: Eyeball(picture, self._face_px, eye) for eye in seen}
-        self._mouth = Mouth(picture, face)
+        self._lids = {eye: Eyelid(picture, self._face_px, eye) for eye in seen}
+        self._mouth = Mouth(picture, face, teeth=teeth)
         self._still: np.ndarray | None = None
         if matte is None:
             self._layered = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
@@ -87,7 +91,7 @@ class Warp:
     def _shown(self, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The picture, and where in it the person is."""
         backward = upsampled(self._mesh.backward(face), self.size_px)
-        moved = cv2.remap(self._layered, backward, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moved = self._fetched_beyond(backward)
         self._lay_face(moved, face)
         alpha = np.ascontiguousarray(moved[..., 3])
         if self._still is None:
@@ -97,9 +101,19 @@ class Warp:
         face_px = face[:, :2].astype(np.float64) * self.size_px
         for eye, eyeball in self._eyeballs.items():
             eyeball.draw(shown, face_px)
-            draw_lid(shown, self.picture, self._face_px, face_px, eye)
+            self._lids[eye].draw(shown, face_px)
         self._mouth.draw(shown, face)
         return shown, alpha
+
+    def _fetched_beyond(self, look_px: np.ndarray) -> np.ndarray:
+        """The picture with its matte, (S, S, 4), as these places (S, S, 2) look, which may lie beyond its edges."""
+        moved = cv2.remap(self._layered, look_px, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        if look_px.min() < 0 or look_px.max() > self.size_px - 1:
+            # Who is cut off by the edge goes on beyond it, and hair does so better mirrored than as streaks. Who is
+            # not is not mirrored.
+            matte = np.ascontiguousarray(self._layered[..., 3])
+            moved[..., 3] = cv2.remap(matte, look_px, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return moved
 
     def _lay_face(self, moved: np.ndarray, face: np.ndarray) -> None:
         """Lay the face, mapped finely, over the head that was moved with it."""
@@ -117,13 +131,21 @@ class Warp:
         """Blend in what the other side of the face shows, in the light of this one."""
         if self._evened is None:
             width = (self.face[:468, 0].max() - self.face[:468, 0].min()) * self.size_px
-            self._evened = cv2.GaussianBlur(self.picture, (0, 0), max(1.0, 0.07 * width))
+            self._evened = _evened(self._layered, max(1.0, 0.07 * width))
         texture = _fetched(self.picture, guess.look_px).astype(np.float32)
         here = _fetched(self._evened, np.ascontiguousarray(layer.look_px[guess.rows, guess.columns]))
         there = _fetched(self._evened, guess.look_px)
         colour = texture + here.astype(np.float32) - there
         window = fine[guess.rows, guess.columns, :3]
         window[:] = np.clip(window + guess.share[..., None] * (colour - window), 0, 255)
+
+
+def _evened(layered: np.ndarray, sigma_px: float) -> np.ndarray:
+    """The person (S, S, 4) without its details, and near its outline without what is behind it; (S, S, 3) uint8."""
+    person = (layered[..., 3:] > _SURELY).astype(np.float32)
+    colours = cv2.GaussianBlur(layered[..., :3] * person, (0, 0), sigma_px)
+    weight = cv2.GaussianBlur(person, (0, 0), sigma_px)[..., None]
+    return np.round(colours / np.maximum(weight, 1e-3)).clip(0, 255).astype(np.uint8)
 
 
 def _fetched(picture: np.ndarray, look_px: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from cxanim.pipelines.scene import Scene
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
+_TEETH = {"auto": None, "drawn": True, "none": False}
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
 
 
@@ -41,6 +42,10 @@ class AnimateSettings(DriveSettings):
         low=0, high=8, step=1,
     )  # fmt: skip
     all_faces: bool = setting(False, "let all faces of the photo move")
+    teeth: str = setting(
+        "auto", "teeth in a mouth that opens, where the photo shows none; auto draws a person's where a face was found,"
+        " but not where its points were placed by hand", choices=tuple(_TEETH),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,7 +95,8 @@ def animate(
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
     seen = _observed(Path(photo), settings, placed, keep_puppet)
-    puppets = [photo_puppet(one, settings.size, Path(photo).name) for one in seen]
+    teeth = _TEETH[settings.teeth]
+    puppets = [photo_puppet(one, settings.size, Path(photo).name, teeth=teeth) for one in seen]
     drives = prepare_drives(motion, [puppet.neutral_face for puppet in puppets], settings, watch, neutral_picture)
     minutes = QUALITY_MINUTES[settings.quality] / len(puppets)
     if minutes:

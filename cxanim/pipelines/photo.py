@@ -143,8 +143,12 @@ def _photo(picture: np.ndarray, alpha: np.ndarray | None, face: np.ndarray, note
     return Photo(picture, face, Crop.around_faces([face], width, height), alpha, notes=notes)
 
 
-def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
-    """The instant puppet of a photo."""
+def photo_puppet(seen: Photo, size_px: int, name: str = "", *, teeth: bool | None = None) -> Puppet:
+    """The instant puppet of a photo.
+
+    Args:
+        teeth: whether a person's teeth are drawn in its mouth; if None, where a detector sees a person's face.
+    """
     picture = seen.crop.cut(seen.picture, size_px)
     matte: np.ndarray | None
     if seen.alpha is None and not seen.is_seen:
@@ -158,6 +162,7 @@ def photo_puppet(seen: Photo, size_px: int, name: str = "") -> Puppet:
         references=(Reference(picture, seen.face_in_crop, matte),),
         held_edges=seen.held_edges,
         cut_out=seen.alpha is not None,
+        teeth=seen.is_seen if teeth is None else teeth,
         placed=seen.placed,
         about={"kind": "photo", "sources": [name]},
     )

@@ -61,6 +61,7 @@ class Puppet:
         plate: (S, S, 3) uint8 background that stands still, or None.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
         cut_out: whether the matte is the picture's own alpha: nothing stands behind the person, nor in what is shown.
+        teeth: whether a person's teeth are drawn in a mouth that opens where the pictures show none.
         placed: the points by which a person placed the face on the photo, or None where it was found.
         body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         likeness: what counts when references are chosen for a face.
@@ -77,6 +78,7 @@ class Puppet:
     plate: np.ndarray | None = None
     held_edges: tuple[bool, bool, bool, bool] = (False, False, False, False)
     cut_out: bool = False
+    teeth: bool = True
     placed: PlacedFace | None = None
     body_follows: float = BODY_FOLLOWS
     likeness: Likeness = Likeness()
@@ -139,6 +141,7 @@ class Puppet:
             "neutral": self.neutral,
             "held_edges": list(self.held_edges),
             "cut_out": self.cut_out,
+            "teeth": self.teeth,
             "placed": None if self.placed is None else self.placed.to_dict(),
             "body_follows": self.body_follows,
             "likeness": list(self.likeness.weights),
@@ -214,6 +217,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         plate=None if plate is None else _picture(plate, size),
         held_edges=edges,
         cut_out=cut_out,
+        teeth=bool(header.get("teeth", True)),
         placed=None if header.get("placed") is None else PlacedFace.from_dict(header["placed"]),
         body_follows=_number(header["body_follows"], 1.0),
         likeness=Likeness(tuple(_number(weight, MOST_WEIGHT) for weight in header["likeness"])),

@@ -101,7 +101,7 @@ class Renderer:
             self._warps[number] = Warp(
                 reference.picture, reference.face, matte, self.puppet.plate, held_edges=self.puppet.held_edges,
                 body_follows=self.puppet.body_follows, moving_background=self._moving_background,
-                cut_out=self.puppet.cut_out,
+                cut_out=self.puppet.cut_out, teeth=self.puppet.teeth,
             )  # fmt: skip
         return self._warps[number]
 
