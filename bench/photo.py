@@ -76,6 +76,7 @@ def main() -> None:
             # A trained photo has learnt from the driver that it follows.
             own = trained(puppet, clip_named(name), flags.quality, machine, watch)
             results[f"{path.stem} {name}"] = score = exam.score(driver, Renderer(own, device).show)
+            score["steps"] = own.training.get("steps", 0)
             renderers[name] = Renderer(own, device)
             print(path.stem, name, json.dumps(flat(score)), file=sys.stderr, flush=True)
         sheets.add(puppet, renderers)

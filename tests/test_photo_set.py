@@ -65,6 +65,20 @@ def test_what_is_grafted_comes_in_the_photos_light():
     assert (brightest <= (201, 161, 81)).all()  # nothing outshines the skin
 
 
+@pytest.mark.parametrize(("lips", "tongue"), [((120, 120, 120), (100, 100, 100)), ((180, 90, 90), (200, 50, 50))])
+def test_a_tongue_is_as_colourful_as_the_photos_lips(lips, tongue):
+    """The driver's lips are (180, 90, 90) on a grey skin and its tongue (200, 50, 50)."""
+    face, size = acted(jaw=0.8), 256
+    shown, driver = (np.full((size, size, 3), 120, np.uint8) for _ in range(2))
+    for picture, colour in ((shown, lips), (driver, (180, 90, 90))):
+        cv2.fillPoly(picture, [np.round(face[list(lm.OUTER_LIPS), :2] * size).astype(np.int32)], colour)
+    shown[0], driver[0] = 255, 255
+    driver[between_the_lips(face, size)] = (200, 50, 50)
+    inside = grafted(shown, face, driver, face)[between_the_lips(face, size)]
+    expected = np.minimum(tongue, 120)  # nothing outshines the skin
+    np.testing.assert_allclose(np.median(inside, axis=0), expected, atol=8)
+
+
 def test_a_driver_with_closed_lips_teaches_no_inside():
     face = acted(jaw=0.8)
     closed = perform(ExpressionBasis(face).performance(Expression()), face)

@@ -27,7 +27,7 @@ _LOWER_SHOWN, _MOST_LOWER = 0.015, 0.06
 _BEHIND_LIPS = 0.10
 _MOST_STRETCH = 1.3
 _OPEN = 0.02  # gap from which a mouth is open in the picture
-_COMMON_SKIN = np.array([1.0, 0.80, 0.70], np.float32)
+_TEETH_HUE = 0.6  # how much of the skin's hue teeth have
 _JAW = [152, 175, 199, 200, 17]
 
 
@@ -89,8 +89,8 @@ class Mouth:
         skin = picture[face > 0].astype(np.float32) if (face > 0).any() else lip[None]
         bright = skin[skin.sum(1) >= np.percentile(skin.sum(1), 75)].mean(0)
         grey = float(bright.mean())
-        # White in the light that makes common skin look like this one.
-        tint = np.minimum(bright / _COMMON_SKIN / max(float(bright[0]), 1.0), (1.0, 0.95, 0.88))
+        # Teeth are paler than the skin in its light, and grey where the picture is.
+        tint = (bright / max(float(bright.max()), 1.0)) ** _TEETH_HUE
         self._teeth = tint * min(0.95 * float(bright.max()), 215)
         seen = picture[cv2.erode(opening, np.ones((3, 3), np.uint8)) > 0].astype(np.float32)
         if len(seen) > 20:

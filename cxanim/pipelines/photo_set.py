@@ -37,6 +37,8 @@ _TAUGHT_SHARE = 0.75  # of the steps
 _OPEN = 0.03  # gap of the lips, in eye distances, from which there is an inside to see
 _MOST_GAIN = 2.0  # by which the driver's light may differ from the photo's
 
+_LEAST_REACH = 0.01  # hues of the lips nearer than this to that of the skin tell nothing
+
 
 @dataclass(frozen=True)
 class Lessons:
@@ -166,8 +168,7 @@ def grafted(shown: np.ndarray, face: np.ndarray, picture: np.ndarray, driver_fac
     height, width = layer.cover.shape
     ours = truth[layer.y0_px : layer.y0_px + height, layer.x0_px : layer.x0_px + width].astype(np.float32)
     corner = np.array([layer.x0_px, layer.y0_px])
-    round_it = _round_the_mouth((height, width), face[:, :2] * size - corner)
-    matched = _in_light_of(theirs, ours, round_it)
+    matched = _in_light_of(theirs, ours, *_round_the_mouth((height, width), face[:, :2] * size - corner))
     x0, y0, mask = found
     part = np.s_[
         y0 - layer.y0_px : y0 - layer.y0_px + mask.shape[0], x0 - layer.x0_px : x0 - layer.x0_px + mask.shape[1]
@@ -177,20 +178,40 @@ def grafted(shown: np.ndarray, face: np.ndarray, picture: np.ndarray, driver_fac
     return truth
 
 
-def _round_the_mouth(shape: tuple[int, int], points_px: np.ndarray) -> np.ndarray:
-    """(h, w) bool, the skin next to the lips."""
-    lips = stencil(shape, points_px[list(lm.OUTER_LIPS)])
+def _round_the_mouth(shape: tuple[int, int], points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) bool, the skin next to the lips, and the lips themselves."""
+    outer = stencil(shape, points_px[list(lm.OUTER_LIPS)])
     reach = max(3, int(0.3 * np.ptp(points_px[list(lm.OUTER_LIPS), 0])) | 1)
-    return cv2.dilate(lips, np.ones((reach, reach), np.uint8)) > cv2.dilate(lips, np.ones((3, 3), np.uint8))
+    round_it = cv2.dilate(outer, np.ones((reach, reach), np.uint8)) > cv2.dilate(outer, np.ones((3, 3), np.uint8))
+    return round_it, (outer > 0) & (stencil(shape, points_px[list(lm.INNER_LIPS)]) == 0)
 
 
-def _in_light_of(theirs: np.ndarray, ours: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _in_light_of(theirs: np.ndarray, ours: np.ndarray, skin: np.ndarray, lips: np.ndarray) -> np.ndarray:
     """A picture as it would be in the light of the other: what is black stays black, nothing outshines the skin."""
-    if not where.any():
+    if not skin.any():
         return theirs
-    skin = ours[where]
-    gain = np.clip(skin.mean(0) / np.maximum(theirs[where].mean(0), 1.0), 1 / _MOST_GAIN, _MOST_GAIN)
-    return np.minimum(theirs * gain, np.quantile(skin, 0.95, axis=0))
+    gain = np.clip(ours[skin].mean(0) / np.maximum(theirs[skin].mean(0), 1.0), 1 / _MOST_GAIN, _MOST_GAIN)
+    matched = _as_colourful_as(theirs * gain, ours, skin, lips)
+    return np.minimum(matched, np.quantile(ours[skin], 0.95, axis=0))
+
+
+def _as_colourful_as(theirs: np.ndarray, ours: np.ndarray, skin: np.ndarray, lips: np.ndarray) -> np.ndarray:
+    """A picture in whose skin's light and hue is the other's, its other hues as far from that as lips are there.
+
+    So a tongue is grey in an etching and brown in a brown painting.
+    """
+    if not lips.any():
+        return theirs
+    hue = ours[skin].mean(0) / max(float(ours[skin].mean()), 1.0)
+
+    def away(picture: np.ndarray) -> np.ndarray:
+        return picture - picture.mean(-1, keepdims=True) * hue
+
+    their_reach, our_reach = (
+        float(np.abs(away(picture[lips])).mean() / max(float(picture[lips].mean()), 1.0)) for picture in (theirs, ours)
+    )
+    share = min(1.0, our_reach / their_reach) if their_reach > _LEAST_REACH else 1.0
+    return theirs - (1 - share) * away(theirs)
 
 
 def _sampled(random: np.random.Generator, *, mouth: bool) -> Expression:
