@@ -5,6 +5,7 @@ face does not count as a part of the clip.
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,3 +76,17 @@ def head(*titles: str) -> str:
 def cells(row: Row, names: Sequence[str]) -> str:
     """Some numbers of a row, as a table shows them."""
     return " | ".join("-" if row[name] is None else f"{row[name]:.3f}" for name in names)
+
+
+def commit_here() -> str:
+    """The commit that is measured, as it is when the bench begins; a + says that files differ from it."""
+    ask = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
+    return subprocess.run(ask, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def into_readme(name: str, text: str) -> None:
+    """Put a table between the README's marks of that name."""
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text().split(f"<!-- {name}:begin -->")
+    _, after = rest.split(f"<!-- {name}:end -->")
+    readme.write_text(f"{before}<!-- {name}:begin -->\n{text}<!-- {name}:end -->{after}")

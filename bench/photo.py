@@ -1,6 +1,6 @@
 """How faithfully photos follow drivers: every portrait of the test data in which a face is found, with four drivers.
 
-    python bench/photo.py [--quality instant] [--frames 60] [PORTRAIT ...]
+    python bench/photo.py [--quality instant] [--frames 60] [--readme] [PORTRAIT ...]
 
 The table has the median over all pairs of each number of `evaluate --photo`, and what share of the pairs meets each
 aim. It goes to stdout and to bench/out/photo.md, the numbers to bench/out/photo.json, and contact sheets (a row per
@@ -11,11 +11,12 @@ test material: look at them, do not publish them.
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
-from held_out import clip_named, head, material
+from held_out import clip_named, commit_here, head, into_readme, material
 
 from cxanim.errors import NoFace
 from cxanim.losses import available, feature_network
@@ -56,7 +57,9 @@ def main() -> None:
     parser.add_argument("--quality", default="instant", choices=tuple(QUALITY_MINUTES))
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--frames", type=int, default=60, help="frames of each driver that are scored")
+    parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     flags = parser.parse_args()
+    commit = commit_here()
     OUT.mkdir(exist_ok=True)
     machine, watch = Machine(), Watch()
     device = machine.prepare()
@@ -82,9 +85,21 @@ def main() -> None:
         sheets.add(puppet, renderers)
         (OUT / f"photo-{flags.quality}.json").write_text(json.dumps(results, indent=1))
     sheets.write()
-    text = table(results)
+    text = f"{said(flags, results, commit)}\n\n{table(results)}"
     (OUT / f"photo-{flags.quality}.md").write_text(text)
     print(text)
+    if flags.readme:
+        into_readme("photo", text)
+
+
+def said(flags: argparse.Namespace, results: dict[str, dict], commit: str) -> str:
+    """What was measured."""
+    portraits = len({pair.split()[0] for pair in results})
+    return (
+        f"`python bench/photo.py --quality {flags.quality} --frames {flags.frames}`: {portraits} pictures of people, "
+        f"statues and drawings in which a face is found, {len(flags.drivers)} drivers ({', '.join(flags.drivers)}), "
+        f"{flags.size} px; {time.strftime('%Y-%m-%d')}, commit {commit}."
+    )
 
 
 def trained(puppet: Puppet, driver: Path, quality: str, machine: Machine, watch: Watch) -> Puppet:
@@ -114,7 +129,7 @@ def table(results: dict[str, dict]) -> str:
     rows = [flat(score) for score in results.values()]
     for name in rows[0]:
         values = np.array([row[name] for row in rows if row[name] is not None], dtype=float)
-        if not len(values) or name == "frames":
+        if not len(values) or name in ("frames", "steps", "ms_per_frame"):
             continue
         how, aim = AIMS.get(name, ("", 0.0))
         met = {

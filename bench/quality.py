@@ -15,14 +15,13 @@ import json
 import math
 import os
 import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
-from held_out import ROOT, HeldOut, cells, head, learnt_share, seen_clip
+from held_out import HeldOut, cells, commit_here, head, into_readme, learnt_share, seen_clip
 
 from cxanim.pipelines.clip import ClipFaces
 from cxanim.pipelines.evaluate import Exam
@@ -50,7 +49,7 @@ def main() -> None:
         (OUT / "quality.md").write_text(table(results, flags.minutes, flags.frames, commit))
     print(table(results, flags.minutes, flags.frames, commit))
     if flags.readme:
-        into_readme(table(results, flags.minutes, flags.frames, commit))
+        into_readme("quality", table(results, flags.minutes, flags.frames, commit))
 
 
 def run(seen: ClipFaces, minutes: float, frames: int) -> dict:
@@ -97,12 +96,6 @@ def table(results: dict, minutes: float, frames: int, commit: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def commit_here() -> str:
-    """The commit that is measured, as it is when the bench begins; a + says that files differ from it."""
-    ask = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
-    return subprocess.run(ask, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-
-
 def misses(scores: dict) -> str:
     """Which of the aims a puppet misses."""
 
@@ -117,14 +110,6 @@ def misses(scores: dict) -> str:
         "background": puppet["background_drift"] <= warp["background_drift"] + 0.1,
     }
     return ", ".join(name for name, so in met.items() if not so) or "none"
-
-
-def into_readme(text: str) -> None:
-    """Put the table between the README's marks."""
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text().split("<!-- quality:begin -->")
-    _, after = rest.split("<!-- quality:end -->")
-    readme.write_text(f"{before}<!-- quality:begin -->\n{text}<!-- quality:end -->{after}")
 
 
 if __name__ == "__main__":
