@@ -12,8 +12,8 @@ from cxanim.ui.workspace import file_name
 
 FORMATS = {"mp4": "MP4", "webm": "WebM", "gif": "GIF", "png": "Still picture"}
 _CAPTION = (
-    "<p>WebM, GIF and still pictures are transparent where the picture is; GIF has no sound. "
-    "A still picture is what a picture with an expression gives.</p>"
+    "<p>All but MP4 are transparent where the target is. A GIF has no sound; "
+    "a still picture is what “From a picture” gives.</p>"
 )
 
 
