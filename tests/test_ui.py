@@ -361,7 +361,7 @@ def test_a_photo_and_a_preset_give_two_videos_and_a_puppet(workspace: Workspace,
     video, beside, picture, puppet, status, _ = updates[-1]
     assert picture is None
     assert Path(video).name == "character-blink.mp4" and "Done" in status
-    assert any("Rendering" in update[4] for update in updates)
+    assert any("Rendering" in update[-2] for update in updates)
     with open_video(video) as result, open_video(beside) as both:
         assert result.info.width_px * 2 == both.info.width_px
         frames, twice = list(result), list(both)
@@ -445,9 +445,9 @@ def test_nobody_trains_longer_than_the_app_allows(
 def test_stopping_an_animation_leaves_no_video_and_lets_the_next_one_start(workspace: Workspace, character: Path):
     desk, long = Desk(), AnimateSettings(size=128, loops=20)
     for update in run_animation(desk, workspace, "anna", str(character), "idle", long):
-        if "Rendering" in update[4]:
+        if "Rendering" in update[-2]:
             desk.stop("anna")
-    assert "Stopped" in update[4]
+    assert "Stopped" in update[-2]
     assert list(workspace.folder.rglob("*.mp4")) == []
     desk.start("anna", lambda watch: None).result()
 
