@@ -94,15 +94,14 @@ def _drag(
     """Move `points` by `shifts` and their neighbours on the same side (above or below) with a falloff."""
     line_y = np.interp(face[:468, 0], *_sorted_curve(face[points, 0], face[points, 1]))
     on_side = face[:468, 1] <= line_y if above else face[:468, 1] >= line_y
-    away = face[:468, None, :2] - face[None, points, :2]
-    weight = np.exp(-(away**2).sum(2) / (2 * (radius / 2) ** 2))
+    away_x, away_y = (face[:468, None, axis] - face[None, points, axis] for axis in (0, 1))
+    weight = np.exp((away_x * away_x + away_y * away_y) * (-2 / radius**2))
     reach = weight.max(1)
     mixed = weight @ shifts / np.maximum(weight.sum(1, keepdims=True), 1e-9)
-    others = np.flatnonzero(on_side & (reach > 0.02))
-    others = np.setdiff1d(others, points)
     # The opposite contour shares the corners and must not follow across the slit.
-    others = np.setdiff1d(others, _CONTOURS)
-    moved[others] += reach[others, None] * mixed[others]
+    others = on_side & (reach > 0.02) & _OFF_CONTOURS
+    others[points] = False
+    moved[:468][others] += reach[others, None] * mixed[others]
     moved[points] += shifts
 
 
@@ -111,4 +110,5 @@ def _sorted_curve(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return x[order], y[order]
 
 
-_CONTOURS = np.unique(lm.RIGHT_EYE + lm.LEFT_EYE + lm.INNER_LIPS)
+_OFF_CONTOURS = np.ones(468, bool)
+_OFF_CONTOURS[list(lm.RIGHT_EYE + lm.LEFT_EYE + lm.INNER_LIPS)] = False
