@@ -227,6 +227,15 @@ def test_sliders_move_a_face_and_faces_become_a_motion(page: Page, character: Pa
     page.locator("#editor-picture img").wait_for()
     rest = picture_of(page)
 
+    hold = page.locator("#slider-smile input[type=range]").bounding_box()
+    page.mouse.move(hold["x"] + hold["width"] / 2, hold["y"] + hold["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(hold["x"] + 0.9 * hold["width"], hold["y"] + hold["height"] / 2, steps=5)
+    expect(page.locator("#editor-picture img")).not_to_have_attribute("src", rest)  # though it is still held
+    page.mouse.up()
+    page.locator("#editor-reset").click()
+    expect(page.locator("#editor-picture img")).to_have_attribute("src", rest)
+
     set_slider(page, "smile", "0.12")
     little = picture_of(page)
     page.locator("#editor-reset").click()
@@ -266,7 +275,7 @@ def test_sliders_move_a_face_and_faces_become_a_motion(page: Page, character: Pa
     expect(page.get_by_label("Offsets").locator("visible=true").first).to_have_value("yaw_deg=5")
 
 
-@pytest.mark.parametrize("tab", ["Animate a photo", "Expression editor", "Puppet studio"])
+@pytest.mark.parametrize("tab", ["Animate a photo", "Expression editor", "Puppet studio", "Live"])
 def test_the_page_fits_a_phone(page: Page, tab: str):
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("tab", name=tab).click()

@@ -27,7 +27,7 @@ from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.placed_face import in_pixels
 from cxanim.ui import keyframe_panel
-from cxanim.ui.editor_tab import Target, chosen_target, run_motion, save_face, show_face
+from cxanim.ui.editor_tab import Target, chosen_target, picture_while_moving, run_motion, save_face, show_face
 from cxanim.ui.editors import Editors
 from cxanim.ui.jobs import Desk
 from cxanim.ui.sliders import read_sliders, values_of
@@ -178,6 +178,35 @@ def test_the_face_is_shown_as_the_sliders_have_it(editors: Editors, photo: Path)
     rest, glad = (picture_in(show_face(editors, "anna", Target(photo), Expression(smile=smile))) for smile in (0, 1))
     assert rest.shape == (512, 512, 3)
     assert np.abs(glad.astype(int) - rest).max() > 60
+
+
+def test_while_a_slider_moves_pictures_come_for_the_ticket_of_the_face_alone(editors: Editors, photo: Path):
+    sliders = {"smile": 1, "yaw_deg": 5}
+    shown = show_face(editors, "anna", Target(photo), Expression(**sliders))
+    show_face(editors, "anna", Target(photo), Expression())
+    ticket = editors.ticket_of("anna")
+    assert f'data-ticket="{ticket}"' in shown
+    moving = picture_while_moving(editors, {"ticket": ticket, "sliders": sliders})
+    assert moving is not None and f'src="{moving}"' in shown
+    for strange in (
+        {"ticket": "", "sliders": sliders}, {"ticket": ticket, "sliders": {"smile": float("nan")}},
+        {"ticket": ticket, "sliders": {"smile": "much"}}, {"ticket": ticket, "sliders": {"charm": 1}},
+        {"ticket": ticket, "sliders": 5}, {"ticket": ticket}, None, "ticket",
+    ):  # fmt: skip
+        assert picture_while_moving(editors, strange) is None
+    show_face(editors, "ben", Target(photo), Expression())
+    assert editors.ticket_of("ben") not in ("", ticket)
+    editors.forget("anna")
+    assert picture_while_moving(editors, {"ticket": ticket, "sliders": sliders}) is None
+    assert editors.ticket_of("anna") == ""
+
+
+def test_another_face_has_another_ticket(editors: Editors, photo: Path, character: Path):
+    show_face(editors, "anna", Target(photo), Expression())
+    first = editors.ticket_of("anna")
+    show_face(editors, "anna", Target(character), Expression())
+    assert editors.ticket_of("anna") != first
+    assert picture_while_moving(editors, {"ticket": first, "sliders": {}}) is None
 
 
 def test_visitors_have_a_face_each_and_only_some_are_kept(editors: Editors, photo: Path, character: Path):

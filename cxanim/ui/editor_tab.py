@@ -4,6 +4,7 @@ import base64
 import html
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from cxanim.images import encode_jpeg
 from cxanim.motion.expression import SLIDERS, Expression
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.drive import DriveSettings
-from cxanim.pipelines.edit import EditSettings
+from cxanim.pipelines.edit import Editor, EditSettings
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import PUPPET_SUFFIX
 from cxanim.ui import gpu, keyframe_panel
@@ -37,8 +38,9 @@ _LIVE_QUALITY = 85
 # What may fail goes through the queue, where nobody waits for anybody.
 _QUEUED: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", concurrency_limit=None)
 _NOBODY = '<div class="nobody">Choose a face, and it appears here</div>'
-# Many follow one another while a slider moves: the last one counts, and none goes through the queue, which takes
-# time. What fails outside the queue is not said by the page: it takes the place of the picture.
+# While a slider moves, the script asks for picture after picture: an event would carry every input of the tab with
+# it. When it is let go, an event says where all of them stand. It does not go through the queue, which takes time; what
+# fails outside the queue is not said by the page: it takes the place of the picture.
 _LIVE: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", trigger_mode="always_last", queue=False)
 
 
@@ -55,6 +57,10 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path], offsets: A
         What visitors have under the sliders: to be forgotten when they leave.
     """
     editors = Editors(lambda: gpu.machine_for(desk.machine, training=False).torch_device)
+
+    def moving_picture(asked: Any) -> str | None:
+        return picture_while_moving(editors, asked)
+
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=3, min_width=280, elem_classes="sheet"):
             step(1, "Choose a face")
@@ -80,7 +86,10 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path], offsets: A
             step(2, "Move it", "Left and right are the face's own")
             with gr.Row(elem_classes="studio"):
                 with gr.Column(scale=5, min_width=280, elem_classes="stage"):
-                    picture = gr.HTML(_NOBODY, elem_id="editor-picture", padding=False)
+                    picture = gr.HTML(
+                        _NOBODY, elem_id="editor-picture", padding=False, server_functions=[moving_picture],
+                        js_on_load=files("cxanim.ui").joinpath("editor_picture.js").read_text(),
+                    )  # fmt: skip
                     with gr.Row(elem_classes="actions"):
                         reset = gr.Button("Reset", size="sm", min_width=60, elem_id="editor-reset")
                         save = gr.Button("Save picture", size="sm", min_width=90, elem_id="editor-save")
@@ -162,7 +171,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path], offsets: A
         yield from run_motion(desk, workspace, visitor_of(request), chosen, path)
 
     live = dict(inputs=[*target, *sliders], outputs=picture, **_LIVE)
-    gr.on([slider.input for slider in sliders] + [slider.release for slider in sliders], move, **live)
+    gr.on([slider.release for slider in sliders], move, **live)
     gr.on([where.change, puppet.change], move, **live).then(lambda: gr.update(visible=False), None, still, **PRIVATE)
     photo.change(_look, [photo], [placer, placing, where], **PRIVATE).then(move, **live)
     gr.on([use.click, placer.select], in_words(_where), [placer], [where], **_QUEUED)
@@ -244,11 +253,32 @@ def chosen_target(kind: str, photo: str | None, puppet: str | None, where: Any =
 
 
 def show_face(editors: Editors, visitor: str, target: Target, expression: Expression) -> str:
-    """The square round the face as the sliders have it, as HTML."""
+    """The square round the face as the sliders have it, as HTML, with the ticket for `picture_while_moving`."""
     with editors.seat(visitor, target.path, target.placed, target.face) as editor:
-        data = base64.b64encode(encode_jpeg(editor.show(expression), _LIVE_QUALITY)).decode()
+        shown = _data_url(editor, expression)
         notes = "".join(f"<figcaption>{html.escape(note)}</figcaption>" for note in editor.notes)
-    return f'<figure><img src="data:image/jpeg;base64,{data}" alt="The face as the sliders have it">{notes}</figure>'
+        ticket = editors.ticket_of(visitor)
+    return f'<figure data-ticket="{ticket}"><img src="{shown}" alt="The face as the sliders have it">{notes}</figure>'
+
+
+def picture_while_moving(editors: Editors, asked: Any) -> str | None:
+    """The square round a face while its sliders move, as the source of an image.
+
+    Args:
+        editors: who is under the sliders.
+        asked: {"ticket": the face's, "sliders": {name: value}}, from the browser.
+
+    Returns:
+        None where there is nothing to show: the face is no longer kept ready, or a field is half typed. The event that
+        follows when the slider is let go says what is to be said.
+    """
+    try:
+        ticket, sliders = str(asked["ticket"]), {name: float(value) for name, value in asked["sliders"].items()}
+        expression = Expression(**sliders)
+    except (AttributeError, BadSetting, KeyError, TypeError, ValueError):
+        return None
+    with editors.seat_of(ticket) as editor:
+        return None if editor is None else _data_url(editor, expression)
 
 
 def save_face(editors: Editors, workspace: Workspace, visitor: str, target: Target, expression: Expression) -> str:
@@ -301,3 +331,8 @@ def _chosen() -> list[Any]:
 
 def _unchosen() -> list[Any]:
     return [gr.update(visible=False)] * 2
+
+
+def _data_url(editor: Editor, expression: Expression) -> str:
+    data = base64.b64encode(encode_jpeg(editor.show(expression), _LIVE_QUALITY)).decode()
+    return f"data:image/jpeg;base64,{data}"

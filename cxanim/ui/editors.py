@@ -1,5 +1,6 @@
 """The faces that visitors have under the sliders: one each, and no more kept ready than memory has room for."""
 
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -18,9 +19,13 @@ MOST_REFERENCES = 64  # of all that are kept: each takes some 10 MB, and a clip'
 
 @dataclass
 class _Seat:
-    """One visitor's place; two changes of the same visitor come one after the other."""
+    """One visitor's place; two changes of the same visitor come one after the other.
+
+    The ticket is told to nobody but the visitor's page.
+    """
 
     editor: Editor | None = None
+    ticket: str = ""
     taken: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -65,8 +70,28 @@ class Editors:
             if editor is None or (editor.target, editor.placed, editor.settings) != (target, placed, settings):
                 editor = seat.editor = None  # its memory is free before the next one takes its own
                 editor = seat.editor = Editor(target, settings, self._device(), placed=placed)
+                seat.ticket = secrets.token_urlsafe()
             self._make_room()
             yield editor
+
+    @contextmanager
+    def seat_of(self, ticket: str) -> Iterator[Editor | None]:
+        """The editor that a ticket is for, for as long as the block lasts; None where it is no longer kept."""
+        with self._changing:
+            visitor = next((name for name, seat in self._seats.items() if seat.editor and seat.ticket == ticket), None)
+            seat = None if visitor is None else self._seats[visitor]
+            if visitor is not None:
+                self._seats.move_to_end(visitor)
+        if seat is None:
+            yield None
+            return
+        with seat.taken:
+            yield seat.editor if seat.ticket == ticket else None
+
+    def ticket_of(self, visitor: str) -> str:
+        """By which `seat_of` finds what a visitor has under the sliders; another one for each face."""
+        with self._changing:
+            return self._seats[visitor].ticket if visitor in self._seats else ""
 
     def _make_room(self) -> None:
         """Let go of those who have moved nothing for longest."""
