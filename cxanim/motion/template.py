@@ -19,6 +19,7 @@ from cxanim.motion.detect import face_triangles, find_face
 from cxanim.motion.head import fit_similarity, head_axes, head_centre, rotation_from_angles
 from cxanim.motion.pose import eye_distance
 from cxanim.motion.ratios import with_mouth_gap
+from cxanim.motion.symmetry import MESH_POINTS, mirrored_points
 
 LEAST_POINTS = 5
 # How far heads are turned in pictures, degrees, and how far features lie from a common face's, in eye distances: a
@@ -46,15 +47,28 @@ _CORNERS = (
 
 @cache
 def template_face() -> np.ndarray:
-    """A common face (478, 3), upright, looking straight ahead, its mouth closed.
+    """A common face (478, 3), upright, looking straight ahead, its mouth closed, both sides alike.
 
-    It is the mesh that MediaPipe finds on the astronaut of scikit-image (NASA, public domain).
+    It is the mesh that MediaPipe finds on the astronaut of scikit-image (NASA, public domain), whose mouth is not alike
+    on both sides: each side is the mean of both.
     """
     from skimage.data import astronaut
 
     face, _ = find_face(astronaut(), "the astronaut")
     upright = (face.astype(np.float64) - head_centre(face)) @ head_axes(face)
-    return with_mouth_gap(upright, 0.0)
+    return with_mouth_gap((upright + _mirrored(upright)) / 2, 0.0)
+
+
+def _mirrored(upright: np.ndarray) -> np.ndarray:
+    """The mirror image of an upright face (478, 3), point for point."""
+    image = upright * (-1, 1, 1)
+    mirrored = np.empty_like(image)
+    mirrored[:MESH_POINTS] = image[mirrored_points()]
+    for iris, other in ((lm.RIGHT_IRIS, lm.LEFT_IRIS), (lm.LEFT_IRIS, lm.RIGHT_IRIS)):
+        for number in iris:
+            nearest = np.linalg.norm(image[list(other)] - upright[number], axis=1).argmin()
+            mirrored[number] = image[other[nearest]]
+    return mirrored
 
 
 def named_points(face: np.ndarray) -> dict[str, tuple[float, float]]:
