@@ -256,6 +256,28 @@ def _drive(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     return rendered.to_dict()
 
 
+def _add_live(parser: argparse.ArgumentParser) -> None:
+    from cxanim.pipelines.live import LiveSettings
+
+    parser.add_argument("target", type=Path, metavar="TARGET", help="a NAME.puppet, or a photo")
+    help = "a clip in the camera's place: its frames come at their own pace"
+    parser.add_argument("--input", type=Path, required=True, metavar="CLIP", help=help)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="an .mp4, .webm or .gif")
+    add_flags(parser.add_argument_group("settings"), LiveSettings)
+    _add_machine(parser)
+
+
+def _live(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
+    from cxanim.pipelines.live import LiveSettings
+    from cxanim.pipelines.live_clip import live_from_clip, live_target
+
+    settings, machine = from_flags(LiveSettings, flags), _machine(flags)
+    puppet = live_target(flags.target, settings.size)
+    run = live_from_clip(puppet, flags.input, flags.output, settings, machine, terminal.watch)
+    terminal.say(*run.notes)
+    return run.to_dict()
+
+
 def _add_edit(parser: argparse.ArgumentParser) -> None:
     from cxanim.motion.expression import Expression
     from cxanim.pipelines.edit import EditSettings
@@ -397,6 +419,7 @@ COMMANDS = {
     "animate": Command("make the face of a photo move", _add_animate, _animate),
     "train": Command("train a puppet from a clip or a photo", _add_train, _train),
     "drive": Command("move a puppet with a video", _add_drive, _drive),
+    "live": Command("move a puppet with what a camera sees now", _add_live, _live),
     "edit": Command("make a picture whose face is as sliders say", _add_edit, _edit),
     "evaluate": Command(
         "score a puppet on a clip of its target, or how a photo follows a driver", _add_evaluate, _evaluate

@@ -25,6 +25,7 @@ from cxanim.pipelines.edit import EditSettings
 from cxanim.pipelines.evaluate import EvaluateSettings
 from cxanim.pipelines.extract import ExtractSettings
 from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.settings import Settings, knobs
 from cxanim.video import open_video_writer
@@ -67,7 +68,7 @@ def test_help_is_instant_and_lists_every_command() -> None:
     heavy = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
     assert time.monotonic() - start_s < 20
     assert heavy.strip() == ""
-    for command in ("app", "animate", "train", "drive", "edit", "evaluate", "motion"):
+    for command in ("app", "animate", "train", "drive", "live", "edit", "evaluate", "motion"):
         assert re.search(rf"^\s+{command}\s+\w+", shown, re.MULTILINE)
 
 
@@ -77,6 +78,7 @@ def test_help_is_instant_and_lists_every_command() -> None:
         (["animate"], AnimateSettings),
         (["train"], FitSettings),
         (["drive"], DriveSettings),
+        (["live"], LiveSettings),
         (["edit"], EditSettings),
         (["edit"], Expression),
         (["evaluate"], EvaluateSettings),
@@ -101,6 +103,15 @@ def test_animate_prints_nothing_but_json(photo: Path, tmp_path: Path, capfd: pyt
     assert run("animate", photo, "-o", tmp_path / "o.mp4", "--motion", "blink", "--json", *SIZE) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["frames"] == 60 and Path(result["path"]).stat().st_size > 1000
+
+
+def test_a_clip_stands_in_for_the_camera(
+    photo: Path, character_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("live", photo, "--input", character_clip, "-o", tmp_path / "live.mp4", "--json", *SIZE) == 0
+    result = json.loads(capfd.readouterr().out)
+    assert result["frames"] == 60 >= result["shown"] > 0 and Path(result["path"]).stat().st_size > 1000
+    assert set(result["stages_ms"]) == {"decode", "follow", "show", "encode"}
 
 
 def test_the_whole_chain(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.drive import DriveSettings
 from cxanim.pipelines.drive_settings import DriverSettings
 from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.watch import Watch
@@ -47,7 +48,7 @@ from cxanim.video import open_video
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = AnimateSettings(size=128)
 QUICK_FIT = FitSettings(steps=2, size=64, batch=1, positions=64)
-SETTINGS = (AnimateSettings, DriveSettings, FitSettings)
+SETTINGS = (AnimateSettings, DriveSettings, FitSettings, LiveSettings)
 
 
 @pytest.fixture(autouse=True)

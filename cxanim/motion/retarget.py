@@ -109,12 +109,17 @@ class Retargeting:
         self._absolute, self._added = absolute, added
         self.gains = gains or Gains()
 
-    def face(self, driver_face: np.ndarray) -> np.ndarray:
-        """The target's face (478, 3) for a driver's face (478, 3)."""
+    def face(self, driver_face: np.ndarray, added: Performance | None = None) -> np.ndarray:
+        """The target's face (478, 3) for a driver's face (478, 3).
+
+        Args:
+            driver_face: what the driver does.
+            added: what the target does besides in this frame, instead of what it does in all.
+        """
         performance = self._driver.measure(driver_face)
         if self._absolute:
             performance = self._from_the_targets_neutral(performance)
-        return self._target.perform(performance, self.gains, self._added)
+        return self._target.perform(performance, self.gains, added or self._added)
 
     def _from_the_targets_neutral(self, performance: Performance) -> Performance:
         """The performance that brings the target into the driver's state."""

@@ -1,4 +1,4 @@
-"""The browser app: three tabs, one desk that takes the long jobs, one folder for everything temporary."""
+"""The browser app: four tabs, one desk that takes the long jobs, one folder for everything temporary."""
 
 import errno
 import os
@@ -12,10 +12,11 @@ import gradio as gr
 from cxanim.errors import BadSetting, Busy
 from cxanim.limits import Limits
 from cxanim.pipelines.machine import Machine
-from cxanim.ui import animate_tab, editor_tab, studio_tab, style
+from cxanim.ui import animate_tab, editor_tab, gpu, live_route, live_tab, studio_tab, style
 from cxanim.ui.examples import PHOTOGRAPH_CREDIT, make_examples
 from cxanim.ui.feedback import visitor_of
 from cxanim.ui.jobs import Desk
+from cxanim.ui.live_stages import Stages
 from cxanim.ui.workspace import Workspace
 
 _CLEAN_EVERY_S, _KEEP_UPLOADS_S = 3600, 6 * 3600
@@ -74,14 +75,16 @@ def _address(text: str) -> str:
         return ""
 
 
-def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> gr.Blocks:
+def build_app(workspace: Workspace | None = None, desk: Desk | None = None, stages: Stages | None = None) -> gr.Blocks:
     """Build the page.
 
     Args:
         workspace: where everything temporary lies; from the environment if None.
         desk: who takes the long jobs; a new one if None.
+        stages: where live puppets are; a new one if None.
     """
     workspace, desk = workspace or Workspace.from_environment(), desk or Desk()
+    stages = stages or Stages(lambda: gpu.machine_for(desk.machine, training=False).torch_device)
     examples = make_examples(workspace.examples)
     with gr.Blocks(title="cxanim", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_S, _KEEP_UPLOADS_S)) as page:
         style.header()
@@ -92,12 +95,15 @@ def build_app(workspace: Workspace | None = None, desk: Desk | None = None) -> g
                 editors = editor_tab.build(desk, workspace, examples, offsets, tabs)
             with gr.Tab("Puppet studio", id="studio"):
                 studio_tab.build(desk, workspace, examples)
+            with gr.Tab("Live", id="live"):
+                live_tab.build(stages, workspace, examples)
         gr.HTML(f'<p class="credit">Example photo: {PHOTOGRAPH_CREDIT}. The character is drawn by this program.</p>')
 
         def leave(request: gr.Request) -> None:
             desk.stop(visitor_of(request))
             workspace.forget(visitor_of(request))
             editors.forget(visitor_of(request))
+            stages.forget(visitor_of(request))
 
         page.unload(leave)
     return page
@@ -122,10 +128,12 @@ def launch(
     desk = Desk(machine=machine)
     desk.machine.prepare()
     workspace = Workspace.from_environment()
-    page = build_app(workspace, desk)
+    stages = Stages(lambda: gpu.machine_for(desk.machine, training=False).torch_device)
+    page = build_app(workspace, desk, stages)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is ended: leave as after Ctrl-C
     try:
-        page.launch(
+        app, _, _ = page.launch(
+            prevent_thread_lock=True,
             server_name=address.host,
             server_port=address.port,
             share=share,
@@ -135,5 +143,7 @@ def launch(
             max_file_size=f"{round(max(limits.image_mb, limits.video_mb))}mb",
             ssr_mode=False,
         )
+        live_route.mount(app, stages)
+        page.block_thread()
     finally:
         workspace.close()

@@ -1,0 +1,225 @@
+"""A puppet that follows one person as it happens: a frame of the camera in, the target's face and its picture out.
+
+Nothing here waits, and nothing jumps: while a person is away the puppet relaxes, and comes along softly again when
+they are back. What is relaxed in the driver is measured in the first second, and again whenever that is wanted.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from cxanim.motion.expression import Expression, ExpressionBasis
+from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, still
+from cxanim.motion.smooth import OneEuro
+from cxanim.pipelines.follower import Follower
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.render import Renderer
+from cxanim.settings import setting
+
+CALIBRATION_S = 1.0
+_HOLD_S, _LEAVE_S, _COME_S = 0.25, 0.8, 0.35
+_KEY_S = 0.15
+_LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
+WAITING, CALIBRATING, FOLLOWING, FROZEN = "waiting", "calibrating", "following", "frozen"
+
+
+@dataclass(frozen=True)
+class LiveSettings(Gains):
+    """How a person before a camera moves a puppet; each may change while it runs."""
+
+    smoothing: float = setting(0.7, "how calm the motion is made; 0 keeps every tremble", low=0, high=4, step=0.1)
+    mirror: bool = setting(True, "move as a mirror would: to the right of the picture when you go to your right")
+    absolute: bool = setting(
+        False, "take the turn of your head, your lids, gaze and gap of the lips as they are, not their change"
+    )
+    size: int = setting(
+        256, "side of the pictures of a photo; a puppet has a size of its own", choices=(128, 256, 512), unit="px"
+    )
+
+    @property
+    def gains(self) -> Gains:
+        """The gains alone."""
+        return Gains(*(getattr(self, knob.name) for knob in fields(Gains)))
+
+
+class LivePuppet:
+    """One puppet before one camera.
+
+    `follow` belongs to one thread, which sees the camera's frames in order, `show` to one thread, the same or another;
+    what is set or called besides may come from any.
+
+    Args:
+        puppet: who moves.
+        settings: how.
+        device: where its network runs.
+
+    Attributes:
+        puppet: the same.
+        settings: the same; a new one counts from the next frame on.
+        pressed: sliders that are added to what the person does, for as long as they are set.
+        is_frozen: whether the face stays as it is.
+        state: "waiting" for a face, "calibrating", "following" or "frozen".
+    """
+
+    def __init__(self, puppet: Puppet, settings: LiveSettings | None = None, device: torch.device | None = None):
+        self.puppet, self.settings = puppet, settings or LiveSettings()
+        self.pressed = Expression()
+        self.is_frozen = False
+        self.state = WAITING
+        self._renderer = Renderer(puppet, device)
+        self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
+        self._keys = dict(vars(Expression()))
+        self._face = puppet.neutral_face
+        self._follower: Follower | None = None
+        self._mirrored: bool | None = None
+        self._presence, self._calm = Presence(), OneEuro(self.settings.smoothing)
+        self._calibration: Calibration | None = Calibration()
+        self._neutral: np.ndarray | None = None
+        self._driver: np.ndarray | None = None
+        self._retargeting: tuple[LiveSettings, Retargeting] | None = None
+        self._time_s: float | None = None
+        self._jumps = self._is_closed = False
+        self._jump, self._jumped_s = np.zeros((478, 3), np.float32), -np.inf
+
+    def _begin(self, mirrored: bool) -> Follower:
+        """A follower to whom nobody is known yet; made in the thread that uses it."""
+        if self._follower is not None:
+            self._follower.close()
+        self._follower, self._mirrored = Follower(), mirrored
+        self._neutral = self._driver = self._retargeting = None
+        self._calm.reset()
+        self.calibrate()
+        return self._follower
+
+    def calibrate(self) -> None:
+        """Measure the relaxed face anew, over the next second in which the person is seen."""
+        self._calibration = Calibration()
+
+    def follow(self, frame: np.ndarray, time_s: float) -> np.ndarray:
+        """The target's face (478, 3) for the camera's next frame.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB, as the camera sees it: not mirrored.
+            time_s: when it was taken, by any clock that does not go back.
+        """
+        if self._is_closed:
+            raise ValueError("frame: got one after the end")
+        settings = self.settings
+        step_s = 0.0 if self._time_s is None else time_s - self._time_s
+        self._time_s = time_s
+        seen = self._seen(np.ascontiguousarray(frame[:, ::-1]) if settings.mirror else frame, step_s, settings)
+        self._measure_neutral(seen, time_s)
+        self.state = self._state_with(seen)
+        if self.is_frozen:
+            self._jumps = True
+            return self._face
+        share = self._presence.next(seen is not None and self._neutral is not None, time_s)
+        added = self._added(step_s)
+        face = self._performer.face(still(), added=added) if share < 1 else self.puppet.neutral_face
+        if share > 0 and self._driver is not None and self._neutral is not None:
+            tracked = self._retargeted(settings).face(self._driver, added)
+            face = tracked if share == 1 else (face + share * (tracked - face)).astype(np.float32)
+        self._face = self._without_a_jump(face, time_s)
+        return self._face
+
+    def show(self, face: np.ndarray) -> np.ndarray:
+        """The picture (S, S, 3) uint8 of a face; not to be written to."""
+        return self._renderer.show(face)
+
+    def close(self) -> None:
+        """Free the detector."""
+        self._is_closed = True
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+
+    def _seen(self, view: np.ndarray, step_s: float, settings: LiveSettings) -> np.ndarray | None:
+        """The driver's face, calmed."""
+        follower = self._follower
+        if follower is None or settings.mirror != self._mirrored:
+            follower = self._begin(settings.mirror)
+        face = follower.next(view).face
+        if face is None or not 0 < step_s < _LONGEST_STEP_S:
+            self._calm.reset()
+        if face is None:
+            return None
+        self._calm.strength = settings.smoothing
+        self._driver = self._calm(face, max(step_s, 1e-3))
+        return self._driver
+
+    def _measure_neutral(self, seen: np.ndarray | None, time_s: float) -> None:
+        if self._calibration is None or seen is None:
+            return
+        neutral = self._calibration.next(seen, time_s)
+        if neutral is not None:
+            self._neutral, self._calibration, self._retargeting = neutral, None, None
+            self._jumps = True
+
+    def _without_a_jump(self, face: np.ndarray, time_s: float) -> np.ndarray:
+        """The face, softly come to where another neutral face, or a pause that is over, would put it at once."""
+        if self._jumps:
+            self._jump, self._jumped_s, self._jumps = self._face - face, time_s, False
+        left = 1 - _soft(min(1.0, max(0.0, (time_s - self._jumped_s) / _COME_S)))
+        return face if left == 0 else face + np.float32(left) * self._jump
+
+    def _state_with(self, seen: np.ndarray | None) -> str:
+        if self.is_frozen:
+            return FROZEN
+        if seen is None:
+            return WAITING
+        return FOLLOWING if self._calibration is None else CALIBRATING
+
+    def _retargeted(self, settings: LiveSettings) -> Retargeting:
+        if self._retargeting is None or self._retargeting[0] != settings:
+            own, target = self._neutral, self.puppet.neutral_face
+            assert own is not None  # noqa: S101 - asked for only where there is one
+            self._retargeting = settings, Retargeting(own, target, settings.gains, absolute=settings.absolute)
+        return self._retargeting[1]
+
+    def _added(self, step_s: float) -> Performance | None:
+        """What the pressed keys add; sliders move there and back in a moment, not at once."""
+        pressed, rest, way = vars(self.pressed), vars(Expression()), min(1.0, step_s / _KEY_S)
+        for name, value in self._keys.items():
+            value += way * (pressed[name] - value)
+            self._keys[name] = pressed[name] if abs(value - pressed[name]) < 0.01 else value
+        return None if self._keys == rest else self._basis.performance(Expression(**self._keys))
+
+
+class Presence:
+    """How much of a driver arrives: all of them while they are seen, nothing some time after, and softly between."""
+
+    def __init__(self) -> None:
+        self._share, self._time_s, self._seen_s = 0.0, -np.inf, -np.inf
+
+    def next(self, is_seen: bool, time_s: float) -> float:
+        """The share in [0, 1] at a time."""
+        step_s = 0.0 if self._time_s == -np.inf else max(0.0, time_s - self._time_s)
+        self._time_s = time_s
+        if is_seen:
+            self._seen_s = time_s
+            self._share = min(1.0, self._share + step_s / _COME_S)
+        elif time_s - self._seen_s > _HOLD_S:
+            self._share = max(0.0, self._share - step_s / _LEAVE_S)
+        return _soft(self._share)
+
+
+class Calibration:
+    """The mean of a face over a second in which it is seen."""
+
+    def __init__(self) -> None:
+        self._sum, self._count, self._first_s = np.zeros((478, 3)), 0, np.inf
+
+    def next(self, face: np.ndarray, time_s: float) -> np.ndarray | None:
+        """Take one more face; return the mean (478, 3) once the second is over."""
+        self._first_s = min(self._first_s, time_s)
+        self._sum += face
+        self._count += 1
+        if time_s - self._first_s < CALIBRATION_S:
+            return None
+        return (self._sum / self._count).astype(np.float32)
+
+
+def _soft(share: float) -> float:
+    """A share in [0, 1] that begins and ends without speed."""
+    return share * share * (3 - 2 * share)

@@ -1,0 +1,177 @@
+"""Two threads for one live puppet: one looks (decode, detect, retarget), the other shows (render, encode).
+
+General idea: while the one shows a frame, the other looks at the next, so that what counts is the slower of the two and
+not their sum. Between the camera and the first, and between the two, there is room for one frame each: a newer one
+takes the place of one that still waits, and no queue grows. Whoever sent the frame that is left out is told.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from cxanim.errors import UnreadableImage
+from cxanim.pipelines.live import LivePuppet
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CameraFrame:
+    """One frame on its way.
+
+    Attributes:
+        number: counted by whoever sends it.
+        time_s: when it was taken, by the sender's clock.
+        content: (H, W, 3) uint8 RGB, or what `decode` makes that of.
+    """
+
+    number: int
+    time_s: float
+    content: Any
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What became of a frame.
+
+    Attributes:
+        frame: which.
+        picture: (S, S, 3) uint8 RGB, or what `encode` made of it; None where a newer frame took its place.
+        state: what the puppet does, see `LivePuppet`.
+        stages_ms: how long each stage took.
+    """
+
+    frame: CameraFrame
+    picture: Any = None
+    state: str = ""
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Newest(Generic[T]):
+    """Room for one thing between two threads: a newer one takes its place."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[T] = []
+        self._is_closed = False
+
+    def put(self, thing: T) -> T | None:
+        """Leave something; return what waited in its place, or the thing itself where nobody takes any more."""
+        with self._changed:
+            if self._is_closed:
+                return thing
+            replaced = self._waiting.pop() if self._waiting else None
+            self._waiting.append(thing)
+            self._changed.notify()
+            return replaced
+
+    def take(self) -> T | None:
+        """Wait for the next thing; None when there will be none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            return None if self._is_closed else self._waiting.pop()
+
+    def close(self) -> None:
+        """Nothing is given or taken any more."""
+        with self._changed:
+            self._is_closed = True
+            self._waiting.clear()
+            self._changed.notify_all()
+
+
+class LiveLoop:
+    """Lets a live puppet follow frames that are offered, until it is closed.
+
+    Args:
+        live: the puppet, which then belongs to the loop; it is closed with it.
+        deliver: is told what became of every frame; called from the loop's threads, must return soon.
+        failed: is told when a thread ends by an error; nothing is delivered after.
+        decode: makes a frame's picture of its content; a frame for which it raises UnreadableImage is left out.
+        encode: makes what is delivered of the picture.
+    """
+
+    def __init__(
+        self,
+        live: LivePuppet,
+        deliver: Callable[[Shown], None],
+        failed: Callable[[Exception], None],
+        decode: Callable[[Any], np.ndarray] = lambda content: content,
+        encode: Callable[[np.ndarray], Any] = lambda picture: picture,
+    ):
+        self.live = live
+        self._deliver, self._failed, self._decode, self._encode = deliver, failed, decode, encode
+        self._frames: Newest[CameraFrame] = Newest()
+        self._faces: Newest[tuple[Shown, np.ndarray]] = Newest()
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=f"cxanim-live-{name}", daemon=True)
+            for name, work in (("look", self._look), ("show", self._show))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def offer(self, frame: CameraFrame) -> None:
+        """Give the loop its next frame."""
+        replaced = self._frames.put(frame)
+        if replaced is not None:
+            self._deliver(Shown(replaced))
+
+    def close(self) -> None:
+        """End both threads and free the puppet; what is under way is lost."""
+        self._frames.close()
+        self._faces.close()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
+        self.live.close()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - a thread's error is its owner's
+            self._frames.close()
+            self._faces.close()
+            self._failed(error)
+
+    def _look(self) -> None:
+        while (frame := self._frames.take()) is not None:
+            watch = Stopwatch()
+            try:
+                picture = watch.timed("decode", self._decode, frame.content)
+            except UnreadableImage:
+                self._deliver(Shown(frame))
+                continue
+            face = watch.timed("follow", self.live.follow, picture, frame.time_s)
+            found = Shown(frame, state=self.live.state, stages_ms=watch.stages_ms)
+            replaced = self._faces.put((found, face))
+            if replaced is not None:
+                self._deliver(replaced[0])
+
+    def _show(self) -> None:
+        while (waiting := self._faces.take()) is not None:
+            found, face = waiting
+            watch = Stopwatch(found.stages_ms)
+            picture = watch.timed("show", self.live.show, face)
+            content = watch.timed("encode", self._encode, picture)
+            self._deliver(replace(found, picture=content))
+
+
+class Stopwatch:
+    """Notes how long stages take.
+
+    Attributes:
+        stages_ms: by name.
+    """
+
+    def __init__(self, stages_ms: dict[str, float] | None = None):
+        self.stages_ms = {} if stages_ms is None else stages_ms
+
+    def timed(self, name: str, work: Callable[..., T], *args: Any) -> T:
+        """Do something and note its time."""
+        began_s = time.perf_counter()
+        done = work(*args)
+        self.stages_ms[name] = 1000 * (time.perf_counter() - began_s)
+        return done

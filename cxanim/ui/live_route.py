@@ -1,0 +1,131 @@
+"""The fast road of the Live tab: one WebSocket beside Gradio, on the same port, with pictures both ways as they are.
+
+A page is let in by the ticket that it was given through Gradio, and so by whatever lets people into that.
+
+Convention: little-endian. A frame comes as its number (uint32), the page's clock in ms (float64) and a JPEG. It goes
+back with both, the state (uint8, a place in `STATES`), the ms of each of `STAGES` (float32) and a JPEG, which is empty
+where a newer frame took its place. Words to the person come as JSON text.
+"""
+
+import asyncio
+import json
+import logging
+import math
+import struct
+from contextlib import suppress
+from typing import Any
+
+import anyio.to_thread
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from cxanim.errors import CxanimError
+from cxanim.pipelines.live import CALIBRATING, FOLLOWING, FROZEN, WAITING
+from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Shown
+from cxanim.ui.live_stages import Stage, Stages
+
+PATH = "/live"
+STATES = ("", WAITING, CALIBRATING, FOLLOWING, FROZEN)
+STAGES = ("decode", "follow", "show", "encode")
+FRAME, ANSWER = struct.Struct("<Id"), struct.Struct("<IdB4f")
+MOST_FRAME_BYTES = 1 << 20
+SILENT_S = 300.0  # a page that sends nothing for so long has been forgotten
+_MOST_WAITING = 8  # answers to a page that reads none
+_NO_FRAME, _TOO_LARGE, _FAILED, _NOT_NOW = 1007, 1009, 1011, 1013
+_log = logging.getLogger(__name__)
+
+
+def mount(app: Any, stages: Stages) -> None:
+    """Put the road on the app that Gradio serves."""
+
+    async def live(websocket: WebSocket) -> None:
+        await websocket.accept()
+        try:
+            stage = stages.of(websocket.query_params.get("ticket", ""))
+        except CxanimError as error:
+            await _refuse(websocket, error, _NOT_NOW)
+            return
+        await _Visit(websocket, stage).last()
+
+    app.router.routes.insert(0, WebSocketRoute(PATH, live))  # before Gradio's own, some of which take any path
+
+
+class _Visit:
+    """One connection, from its first frame to its last."""
+
+    def __init__(self, websocket: WebSocket, stage: Stage):
+        self._websocket, self._stage = websocket, stage
+        self._here = asyncio.get_running_loop()
+        self._answers: asyncio.Queue[Shown | Exception] = asyncio.Queue(_MOST_WAITING)
+
+    async def last(self) -> None:
+        """Serve it until it ends."""
+        live = await anyio.to_thread.run_sync(self._stage.connect, self._tell, self._tell)
+        answering = asyncio.create_task(self._answer())
+        try:
+            await self._receive(live)
+        finally:
+            answering.cancel()
+            await anyio.to_thread.run_sync(self._stage.disconnect, live)
+
+    def _tell(self, what: Shown | Exception) -> None:
+        """Called from the threads of the loop."""
+        with suppress(RuntimeError):  # the server is ending
+            self._here.call_soon_threadsafe(self._leave, what)
+
+    def _leave(self, what: Shown | Exception) -> None:
+        # Who reads nothing misses the oldest.
+        if self._answers.full():
+            self._answers.get_nowait()
+        self._answers.put_nowait(what)
+
+    async def _receive(self, live: LiveLoop) -> None:
+        while True:
+            try:
+                message = await asyncio.wait_for(self._websocket.receive(), SILENT_S)
+            except asyncio.TimeoutError:
+                await _close(self._websocket, _NOT_NOW)
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            content = message.get("bytes") or b""
+            number, time_ms = FRAME.unpack_from(content) if len(content) > FRAME.size else (0, math.nan)
+            if len(content) > MOST_FRAME_BYTES or not math.isfinite(time_ms):
+                await _close(self._websocket, _TOO_LARGE if len(content) > MOST_FRAME_BYTES else _NO_FRAME)
+                return
+            live.offer(CameraFrame(number, time_ms / 1000, content[FRAME.size :]))
+
+    async def _answer(self) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                what = await self._answers.get()
+                if isinstance(what, Exception):
+                    await _refuse(self._websocket, what, _FAILED)
+                    return
+                await self._websocket.send_bytes(packed(what))
+
+
+def packed(shown: Shown) -> bytes:
+    """What became of a frame, as it travels."""
+    stages_ms = (shown.stages_ms.get(name, 0.0) for name in STAGES)
+    frame = shown.frame
+    head = ANSWER.pack(frame.number, 1000 * frame.time_s, STATES.index(shown.state), *stages_ms)
+    return head + (shown.picture or b"")
+
+
+async def _refuse(websocket: WebSocket, error: Exception, code: int) -> None:
+    """Say what is wrong, and close."""
+    if isinstance(error, CxanimError):
+        words = str(error)
+    else:
+        _log.error("a live puppet failed", exc_info=error)
+        words = "Something went wrong inside the program. Press Start again; if it stays, the log says what happened."
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await websocket.send_text(json.dumps({"problem": words}))
+    await _close(websocket, code)
+
+
+async def _close(websocket: WebSocket, code: int) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):
+        if websocket.application_state != WebSocketState.DISCONNECTED:
+            await websocket.close(code)

@@ -1,0 +1,314 @@
+"""A puppet that follows somebody as it happens: what arrives, what happens when they leave, who waits for whom."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faces import astronaut, crop
+
+from cxanim.errors import BadSetting, CannotWrite
+from cxanim.motion.expression import Expression
+from cxanim.motion.pose import eye_distance
+from cxanim.pipelines.live import (
+    CALIBRATING,
+    CALIBRATION_S,
+    FOLLOWING,
+    FROZEN,
+    WAITING,
+    Calibration,
+    LivePuppet,
+    LiveSettings,
+    Presence,
+)
+from cxanim.pipelines.live_clip import live_from_clip, live_target
+from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
+from cxanim.video import open_video, probe_video
+
+FPS = 30
+NOBODY = np.full((360, 480, 3), 110, np.uint8)
+
+
+def before_the_camera(aside_px: int = 0) -> np.ndarray:
+    """The astronaut before a grey wall, (360, 480, 3), so far to the right of the middle."""
+    frame = NOBODY.copy()
+    face = crop().cut(astronaut(), 320)
+    frame[20:340, 80 + aside_px : 400 + aside_px] = face
+    return frame
+
+
+@pytest.fixture(scope="module")
+def puppet(character: Path):
+    return live_target(character, 128)
+
+
+@pytest.fixture
+def live(puppet) -> Iterator[LivePuppet]:
+    live = LivePuppet(puppet, LiveSettings(mirror=False))
+    yield live
+    live.close()
+
+
+class Camera:
+    """Gives one live puppet frames, 30 a second by its own clock."""
+
+    def __init__(self, live: LivePuppet):
+        self.live, self.time_s = live, 0.0
+
+    def see(self, frame: np.ndarray, seconds: float = 1 / FPS) -> list[np.ndarray]:
+        """The target's faces for a frame that stays so long."""
+        faces = []
+        for _ in range(max(1, round(seconds * FPS))):
+            self.time_s += 1 / FPS
+            faces.append(self.live.follow(frame, self.time_s))
+        return faces
+
+
+def place(face: np.ndarray) -> float:
+    return float(face[:468, 0].mean())
+
+
+def largest_step(faces: list[np.ndarray]) -> float:
+    """How far any point goes from one frame to the next, as a share of all its way."""
+    way = np.ptp(faces, axis=0).max()
+    return float(np.abs(np.diff(faces, axis=0)).max() / way)
+
+
+# The parts
+
+
+def test_presence_comes_and_goes_softly_and_bridges_a_blink_of_the_detector():
+    presence, shares = Presence(), []
+    for number in range(3 * FPS):
+        time_s = number / FPS
+        shares.append(presence.next(is_seen=time_s < 1 or 1.5 > time_s > 1.2, time_s=time_s))
+    assert shares[0] == 0 and shares[FPS] == 1  # all there within a second
+    assert min(shares[FPS : int(1.7 * FPS)]) == 1  # though not seen for a fifth of a second
+    assert shares[-1] == 0 and np.abs(np.diff(shares)).max() < 0.2
+
+
+def test_calibration_is_the_mean_of_a_second():
+    calibration = Calibration()
+    faces = [np.full((478, 3), number, np.float32) for number in range(FPS + 1)]
+    found = [calibration.next(face, 7 + number / FPS) for number, face in enumerate(faces)]
+    assert [face is None for face in found] == [True] * FPS + [False]
+    assert found[-1] == pytest.approx(np.full((478, 3), FPS / 2))
+
+
+def test_the_newest_takes_the_place_of_what_waits():
+    room: Newest[int] = Newest()
+    assert [room.put(1), room.put(2), room.take()] == [None, 1, 2]
+    taken = []
+    taker = threading.Thread(target=lambda: taken.append(room.take()))
+    taker.start()
+    room.close()
+    taker.join(5)
+    assert taken == [None] and room.put(3) == 3 and room.take() is None
+
+
+# The puppet
+
+
+def test_it_rests_until_calibrated_and_then_follows(live: LivePuppet):
+    camera, neutral = Camera(live), live.puppet.neutral_face
+    camera.see(NOBODY)
+    assert live.state == WAITING
+    early = camera.see(before_the_camera(), CALIBRATION_S / 2)
+    assert live.state == CALIBRATING and np.array_equal(early[-1], neutral)
+    calm = camera.see(before_the_camera(), 1.5)
+    assert live.state == FOLLOWING
+    assert np.abs(calm[-1] - neutral).max() < 0.1 * eye_distance(neutral)  # nothing is done, and nothing arrives
+    moved = camera.see(before_the_camera(40), 0.5)
+    assert place(moved[-1]) > place(calm[-1]) + 0.1 * eye_distance(neutral)
+    assert live.show(moved[-1]).shape == (128, 128, 3)
+
+
+def test_as_a_mirror_it_goes_to_the_side_that_you_go_to(live: LivePuppet):
+    live.settings = LiveSettings(mirror=True)
+    camera = Camera(live)
+    calm = camera.see(before_the_camera(), 1.6)
+    moved = camera.see(before_the_camera(40), 0.5)  # to the person's left, which is the right of what a camera sees
+    assert place(moved[-1]) < place(calm[-1]) - 0.1 * eye_distance(calm[-1])
+
+
+def test_who_leaves_lets_it_relax_and_who_returns_takes_it_along_without_a_jump(live: LivePuppet):
+    camera, neutral = Camera(live), live.puppet.neutral_face
+    camera.see(before_the_camera(), 1.6)
+    aside = camera.see(before_the_camera(60), 0.6)
+    gone = camera.see(NOBODY, 1.5)
+    assert live.state == WAITING and np.abs(gone[-1] - neutral).max() < 1e-3
+    back = camera.see(before_the_camera(60), 1.0)
+    assert place(back[-1]) == pytest.approx(place(aside[-1]), abs=0.05)
+    assert largest_step([aside[-1], *gone, *back]) < 0.2
+
+
+def test_calibrating_again_takes_what_is_done_now_as_relaxed_without_a_jump(live: LivePuppet):
+    camera = Camera(live)
+    camera.see(before_the_camera(), 1.6)
+    aside = camera.see(before_the_camera(60), 0.5)
+    live.calibrate()
+    again = camera.see(before_the_camera(60), 1.8)
+    assert largest_step([aside[-1], *again]) < 0.2
+    assert np.abs(again[-1] - live.puppet.neutral_face).max() < 0.1 * eye_distance(again[-1])
+
+
+def test_frozen_it_stays_and_keys_add_to_what_is_done(live: LivePuppet):
+    camera = Camera(live)
+    calm = camera.see(before_the_camera(), 1.6)
+    live.pressed = Expression(jaw=1)
+    open_mouth = camera.see(before_the_camera(), 0.5)
+    gap = np.linalg.norm(open_mouth[-1][13] - open_mouth[-1][14]) - np.linalg.norm(calm[-1][13] - calm[-1][14])
+    assert gap > 0.2 * eye_distance(calm[-1])
+    live.is_frozen = True
+    frozen = camera.see(before_the_camera(50), 0.3)
+    assert live.state == FROZEN and all(np.array_equal(face, open_mouth[-1]) for face in frozen)
+    camera.see(before_the_camera(20), 0.3)
+    live.is_frozen, live.pressed = False, Expression()
+    released = camera.see(before_the_camera(20), 1.0)
+    assert largest_step([frozen[-1], *released]) < 0.2
+    gap = np.linalg.norm(released[-1][13] - released[-1][14]) - np.linalg.norm(calm[-1][13] - calm[-1][14])
+    assert abs(gap) < 0.05 * eye_distance(calm[-1]) and place(released[-1]) > place(calm[-1])
+
+
+def test_gains_count_from_the_next_frame_on(live: LivePuppet):
+    camera = Camera(live)
+    camera.see(before_the_camera(), 1.6)
+    moved = camera.see(before_the_camera(40), 0.5)
+    live.settings = LiveSettings(mirror=False, head=0)
+    still = camera.see(before_the_camera(40), 1 / FPS)
+    assert abs(place(still[-1]) - place(live.puppet.neutral_face)) < 0.2 * abs(
+        place(moved[-1]) - place(live.puppet.neutral_face)
+    )
+
+
+def test_after_the_end_no_frame_is_taken(puppet):
+    live = LivePuppet(puppet)
+    live.close()
+    with pytest.raises(ValueError, match="after the end"):
+        live.follow(NOBODY, 0.0)
+
+
+def test_settings_refuse_what_cannot_be():
+    with pytest.raises(BadSetting, match="smoothing"):
+        LiveSettings(smoothing=-1)
+
+
+# The loop
+
+
+class Pretend:
+    """In the place of a live puppet: takes its time."""
+
+    state = FOLLOWING
+
+    def __init__(self, follow_s: float = 0.0, show_s: float = 0.0):
+        self.follow_s, self.show_s, self.closed = follow_s, show_s, 0
+
+    def follow(self, frame: np.ndarray, time_s: float) -> np.ndarray:
+        if frame is None:
+            raise RuntimeError("the camera broke")
+        time.sleep(self.follow_s)
+        return frame
+
+    def show(self, face: np.ndarray) -> np.ndarray:
+        time.sleep(self.show_s)
+        return face
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def wait_for(condition, seconds: float = 5.0) -> None:
+    until_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until_s, "it did not happen in time"
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("slow", [dict(show_s=0.03), dict(follow_s=0.03)])
+def test_each_frame_is_told_of_once_and_newer_ones_take_the_place_of_old_ones(slow: dict):
+    told: list[Shown] = []
+    loop = LiveLoop(Pretend(**slow), told.append, pytest.fail)
+    for number in range(40):
+        loop.offer(CameraFrame(number, number / FPS, np.full(1, number)))
+        time.sleep(0.005)
+    wait_for(lambda: len(told) == 40)
+    loop.close()
+    assert sorted(shown.frame.number for shown in told) == list(range(40))
+    made = [shown for shown in told if shown.picture is not None]
+    assert [int(shown.picture[0]) for shown in made] == sorted(int(shown.picture[0]) for shown in made)
+    assert 3 <= len(made) < 25 and made[-1].frame.number == 39
+    assert set(made[0].stages_ms) == {"decode", "follow", "show", "encode"}
+
+
+def test_looking_and_showing_overlap():
+    told: list[Shown] = []
+    loop = LiveLoop(Pretend(0.05, 0.05), told.append, pytest.fail)
+    began_s = time.monotonic()
+    for number in range(10):
+        loop.offer(CameraFrame(number, 0, np.zeros(1)))
+        wait_for(lambda number=number: len(told) >= number - 1)
+    wait_for(lambda: len(told) == 10)
+    loop.close()
+    assert time.monotonic() - began_s < 10 * 0.1 * 0.9
+
+
+def test_an_error_is_told_and_nothing_comes_after():
+    told, errors, pretend = [], [], Pretend()
+    loop = LiveLoop(pretend, told.append, errors.append)
+    loop.offer(CameraFrame(0, 0, None))
+    wait_for(lambda: errors)
+    loop.offer(CameraFrame(1, 0, np.zeros(1)))
+    loop.close()
+    assert str(errors[0]) == "the camera broke" and pretend.closed == 1
+    assert [shown.picture for shown in told] == [None]
+
+
+def test_a_frame_that_is_no_picture_is_left_out(puppet):
+    from cxanim.ui.live_stages import _decoded
+
+    told: list[Shown] = []
+    loop = LiveLoop(Pretend(), told.append, pytest.fail, decode=_decoded)
+    loop.offer(CameraFrame(0, 0, b"no picture"))
+    wait_for(lambda: told)
+    loop.close()
+    assert told[0].picture is None
+
+
+def test_closing_ends_the_threads():
+    before = threading.active_count()
+    loops = [LiveLoop(Pretend(), lambda shown: None, pytest.fail) for _ in range(3)]
+    assert threading.active_count() == before + 6
+    for loop in loops:
+        loop.close()
+    assert threading.active_count() == before
+
+
+# A clip in the camera's place
+
+
+def test_a_clip_drives_as_a_camera_would(puppet, test_data: Path, tmp_path: Path):
+    clip = test_data / "faces" / "lp_d0.mp4"
+    began_s = time.monotonic()
+    run = live_from_clip(puppet, clip, tmp_path / "out.mp4")
+    seen, made = probe_video(clip), probe_video(tmp_path / "out.mp4")
+    assert time.monotonic() - began_s > 0.9 * seen.duration_s  # it came at its own pace
+    assert made.duration_s == pytest.approx(seen.duration_s, abs=0.1) and (made.width_px, made.height_px) == (128, 128)
+    assert 0 < run.shown <= run.frames and run.fps == pytest.approx(25)
+    assert 0 < run.latency_p50_ms <= run.latency_p95_ms
+    assert run.to_dict()["shown_fps"] <= 25
+    with open_video(tmp_path / "out.mp4") as video:
+        frames = np.array(list(video), np.int16)
+    assert np.abs(frames[-20:] - frames[0]).mean() > 0.3, "the puppet never moved"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_picture_is_no_place_for_a_live_video(puppet, tmp_path: Path):
+    with pytest.raises(CannotWrite, match="would be a picture"):
+        live_from_clip(puppet, tmp_path / "clip.mp4", tmp_path / "out.png")
+
+
+def test_a_photo_is_a_puppet_of_the_wanted_size(character: Path):
+    assert live_target(character, 256).size_px == 256

@@ -1,0 +1,170 @@
+"""The Live tab in a real browser, whose camera is a film of the astronaut who goes to and fro."""
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import cv2
+import pytest
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
+from test_browser import FLAGS, PATIENCE_MS
+from test_live import before_the_camera
+
+from cxanim.images import read_image
+from cxanim.video import probe_video
+
+Opened = Callable[..., AbstractContextManager[Page]]
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+# A browser in which no WebSocket passes, and one that tells of its sockets.
+NO_SOCKETS = "window.WebSocket = class { constructor() { setTimeout(() => this.onclose({}), 20); } close() {} };"
+SOCKETS = """window.sockets = [];
+window.WebSocket = class extends WebSocket { constructor(...place) { super(...place); window.sockets.push(this); } };"""
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds for the camera: JPEGs one after the other."""
+    path = tmp_path_factory.mktemp("camera") / "film.mjpeg"
+    with open(path, "wb") as file:
+        for number in range(60):
+            picture = before_the_camera(round(25 * math.sin(math.pi * number / 30)))
+            file.write(cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture
+def opened(playwright: Playwright, app_url: str, film: Path) -> Opened:
+    """Opens the Live tab with an example chosen, in a browser of its own."""
+    program = os.environ.get("CXANIM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium on this machine; install it, or name one in CXANIM_CHROMIUM")
+
+    @contextmanager
+    def open_it(*flags: str, script: str = "") -> Iterator[Page]:
+        sees = (f"--use-file-for-fake-video-capture={film}",) if CAMERA[0] in flags else ()
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags, *sees])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        if script:
+            page.add_init_script(script)
+        page.goto(app_url)
+        page.get_by_role("tab", name="Live").click()
+        page.locator("#live-examples img").nth(1).click()
+        expect(page.locator("#live-stage .say")).to_contain_text("Ready.")
+        yield page
+        browser.close()
+        assert errors == []
+
+    return open_it
+
+
+def start(page: Page) -> None:
+    page.locator("#live-stage [name=start]").click()
+    expect(page.locator("#live-stage .say")).to_contain_text("It follows you")
+
+
+def frame_of(page: Page) -> int:
+    return int(page.locator("#live-stage canvas").get_attribute("data-frame") or 0)
+
+
+def wait_for_frames(page: Page, count: int = 15) -> None:
+    frame = frame_of(page)
+    page.wait_for_function(
+        "frame => Number(document.querySelector('#live-stage canvas').dataset.frame) > frame", arg=frame + count
+    )
+
+
+def test_somebody_becomes_the_puppet(opened: Opened, tmp_path: Path):
+    with opened(*CAMERA) as page:
+        stage = page.locator("#live-stage")
+        page.locator("#live-stage [name=start]").click()
+        expect(stage.locator(".say")).to_contain_text("relax for a second")
+        expect(stage.locator(".say")).to_contain_text("It follows you")
+        wait_for_frames(page)
+        expect(stage.locator(".figures")).to_contain_text("pictures a second")
+        stage.locator("[name=calibrate]").click()
+        expect(stage.locator(".say")).to_contain_text("relax for a second")
+        expect(stage.locator(".say")).to_contain_text("It follows you")
+        stage.locator("[name=freeze]").click()
+        expect(stage.locator(".say")).to_contain_text("Frozen")
+        stage.locator("[name=freeze]").click()
+        expect(stage.locator(".say")).to_contain_text("It follows you")
+        with page.expect_download() as download:
+            stage.locator("[name=snapshot]").click()
+        download.value.save_as(tmp_path / "puppet.png")
+        assert read_image(tmp_path / "puppet.png").rgb.shape == (256, 256, 3)
+        page.get_by_role("button", name="Fine-tuning: strength, smoothing, mirror").click()
+        page.get_by_label("Mirror").locator("visible=true").click()  # what runs goes on in another way
+        expect(stage.locator(".say")).to_contain_text("It follows you")
+        wait_for_frames(page)
+        stage.locator("[name=start]").click()
+        expect(stage.locator("[name=start]")).to_have_text("Start the camera")
+
+
+def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):
+    with opened(*CAMERA) as page:
+        start(page)
+        page.locator("#live-stage [name=record]").click()
+        page.wait_for_timeout(2000)
+        page.locator("#live-stage [name=record]").click()
+        with page.expect_download() as download:
+            page.locator("#live-recording").click()
+        download.value.save_as(tmp_path / "recording.mp4")
+        made = probe_video(tmp_path / "recording.mp4")
+        assert (made.width_px, made.has_audio) == (256, True) and 1 < made.duration_s < 6
+
+
+def test_where_no_socket_passes_the_slow_road_is_taken_and_said(opened: Opened):
+    with opened(*CAMERA, script=NO_SOCKETS) as page:
+        start(page)
+        expect(page.locator("#live-stage .say")).to_contain_text("over the slow road")
+        wait_for_frames(page)
+
+
+def test_a_lost_connection_comes_back(opened: Opened):
+    with opened(*CAMERA, script=SOCKETS) as page:
+        start(page)
+        page.evaluate("window.sockets.at(-1).close()")
+        expect(page.locator("#live-stage .say")).to_contain_text("trying again")
+        expect(page.locator("#live-stage .say")).to_contain_text("It follows you")
+        assert page.evaluate("window.sockets.length") == 2
+
+
+def test_another_photo_while_it_runs_is_another_puppet(opened: Opened):
+    with opened(*CAMERA) as page:
+        start(page)
+        page.locator("#live-examples img").first.click()
+        wait_for_frames(page)
+        expect(page.locator("#live-stage .say")).to_contain_text("It follows you")
+
+
+def test_an_unplugged_camera_is_said(opened: Opened):
+    with opened(*CAMERA) as page:
+        start(page)
+        page.locator("#live-stage video").evaluate(
+            "video => video.srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
+        )
+        expect(page.locator("#live-stage .say")).to_contain_text("The camera was unplugged.")
+        expect(page.locator("#live-stage [name=start]")).to_have_text("Start the camera")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [((), "No camera was found."), (CAMERA[:1], "The camera is not allowed.")],
+)
+def test_without_a_camera_or_without_leave_it_is_said_what_to_do(opened: Opened, flags: tuple, words: str):
+    with opened(*flags) as page:
+        page.locator("#live-stage [name=start]").click()
+        expect(page.locator("#live-stage .say")).to_contain_text(words)
