@@ -25,7 +25,7 @@ from cxanim.video import open_video, open_video_writer
 _TARGETS = {"photo": "A photo", "puppet": "A puppet"}
 # What a button adds for as long as it is held.
 KEYS = {
-    "Smile": "smile=1", "Laugh": "smile=1,jaw=0.5,blink=0.3", "Surprise": "brows=1,jaw=0.6,blink=-0.4",
+    "Smile": "smile=1", "Laugh": "smile=1,jaw=0.5,blink=0.3", "Surprise": "brows=0.7,jaw=0.45,smile=-0.3,blink=-0.2",
     "Wink": "blink_left=1,smile=0.2", "Eyes shut": "blink=1", "Frown": "frown=1,brows=-0.6", "Kiss": "pucker=1",
 }  # fmt: skip
 _KEYS = "".join(f'<button type="button" data-sliders="{sliders}">{name}</button>' for name, sliders in KEYS.items())
