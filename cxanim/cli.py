@@ -260,20 +260,33 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     from cxanim.pipelines.live import LiveSettings
 
     parser.add_argument("target", type=Path, metavar="TARGET", help="a NAME.puppet, or a photo")
-    help = "a clip in the camera's place: its frames come at their own pace"
-    parser.add_argument("--input", type=Path, required=True, metavar="CLIP", help=help)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="an .mp4, .webm or .gif")
+    parser.add_argument("--camera", type=int, default=0, metavar="N", help="number of the camera (default 0)")
+    help = "let other programs see the puppet as a camera: pip install 'cxanim[virtualcam]'"
+    parser.add_argument("--virtual-camera", action="store_true", help=help)
+    help = "a clip in the camera's place: its frames come at their own pace, and there is no window"
+    parser.add_argument("--input", type=Path, metavar="CLIP", help=help)
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="record what is shown: .mp4, .webm or .gif")
     add_flags(parser.add_argument_group("settings"), LiveSettings)
     _add_machine(parser)
 
 
 def _live(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.live import LiveSettings
+    from cxanim.pipelines.live_camera import live_from_camera
     from cxanim.pipelines.live_clip import live_from_clip, live_target
 
+    if flags.input and (not flags.output or flags.camera or flags.virtual_camera):
+        raise BadSetting("input: a clip in the camera's place needs --output, and no camera.", "Give one of the two.")
     settings, machine = from_flags(LiveSettings, flags), _machine(flags)
     puppet = live_target(flags.target, settings.size)
-    run = live_from_clip(puppet, flags.input, flags.output, settings, machine, terminal.watch)
+    if flags.input:
+        run = live_from_clip(puppet, flags.input, flags.output, settings, machine, terminal.watch)
+    else:
+        camera, virtual = flags.camera, flags.virtual_camera
+        terminal.keep_on_stop()
+        run = live_from_camera(
+            puppet, settings, machine, terminal.watch, camera=camera, output=flags.output, virtual_camera=virtual
+        )
     terminal.say(*run.notes)
     return run.to_dict()
 

@@ -59,6 +59,10 @@ class Terminal:
         if self._stops > 1:
             raise Cancelled("Stopped at once.", "What was kept before is still there; a minute may be lost.")
 
+    def keep_on_stop(self) -> None:
+        """From now on the job keeps what it has when it is stopped: the first Ctrl-C is gentle."""
+        self._keeps_on_stop = self._training = True
+
     def release(self) -> None:
         """Give Ctrl-C and the like back to their usual meaning."""
         import signal

@@ -1,10 +1,13 @@
 """A puppet that follows somebody as it happens: what arrives, what happens when they leave, who waits for whom."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from faces import astronaut, crop
@@ -25,6 +28,9 @@ from cxanim.pipelines.live import (
 )
 from cxanim.pipelines.live_clip import live_from_clip, live_target
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
+from cxanim.pipelines.pace import Pace
+from cxanim.pipelines.puppet import make_network
+from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video, probe_video
 
 FPS = 30
@@ -108,7 +114,58 @@ def test_the_newest_takes_the_place_of_what_waits():
     assert taken == [None] and room.put(3) == 3 and room.take() is None
 
 
+def test_where_pictures_take_too_long_they_become_smaller_and_larger_again_when_there_is_time():
+    pace, time_s, sizes = Pace((512, 256, 128)), 0.0, []
+
+    def run(cost_ms: dict[int, float], seconds: float) -> None:
+        nonlocal time_s
+        for _ in range(round(30 * seconds)):
+            time_s += 1 / 30
+            sizes.append(pace.size_px)
+            pace.note(cost_ms[pace.size_px], time_s)
+
+    run({512: 20, 256: 8, 128: 4}, 5)
+    assert set(sizes) == {512}
+    run({512: 50, 256: 20, 128: 8}, 20)
+    assert pace.size_px == 256 and sizes[170] == 256  # at once
+    run({512: 20, 256: 7, 128: 4}, 15)
+    assert pace.size_px == 512
+    sizes.clear()
+    run({512: 60, 256: 7, 128: 4}, 300)  # what looks as if it would fit, and does not
+    assert sizes.count(512) < 0.1 * len(sizes)
+
+
+def test_a_single_slow_picture_changes_nothing():
+    pace = Pace((256, 128))
+    for number in range(60):
+        pace.note(90 if number % 20 == 7 else 10, number / 30)
+    assert pace.size_px == 256
+
+
 # The puppet
+
+
+def test_a_slow_machine_shows_fewer_pixels(character: Path, monkeypatch: pytest.MonkeyPatch):
+    live = LivePuppet(live_target(character, 256), LiveSettings())
+    assert live.show(live.puppet.neutral_face).shape == (256, 256, 3)
+    monkeypatch.setattr("cxanim.pipelines.pace.BUDGET_MS", 0.001)
+    for _ in range(40):
+        picture = live.show(live.puppet.neutral_face)
+    assert picture.shape == (128, 128, 3)
+    live.settings = LiveSettings(adapt=False)
+    assert live.show(live.puppet.neutral_face).shape == (256, 256, 3)
+    live.close()
+
+
+def test_a_smaller_puppet_shows_the_same_face(character: Path):
+    large = live_target(character, 256)
+    small = large.resized(128)
+    shown = Renderer(small).show(small.neutral_face)
+    wanted = cv2.resize(Renderer(large).show(large.neutral_face), (128, 128), interpolation=cv2.INTER_AREA)
+    assert shown.shape == (128, 128, 3) and np.abs(shown.astype(int) - wanted).mean() < 2
+    trained = replace(small, network=make_network(128, "live"))
+    with pytest.raises(ValueError, match="trained"):
+        trained.resized(64)
 
 
 def test_it_rests_until_calibrated_and_then_follows(live: LivePuppet):
@@ -142,6 +199,44 @@ def test_who_leaves_lets_it_relax_and_who_returns_takes_it_along_without_a_jump(
     back = camera.see(before_the_camera(60), 1.0)
     assert place(back[-1]) == pytest.approx(place(aside[-1]), abs=0.05)
     assert largest_step([aside[-1], *gone, *back]) < 0.2
+
+
+def test_when_somebody_else_comes_in_the_first_is_followed(live: LivePuppet):
+    def two(aside_px: int) -> np.ndarray:
+        frame = np.full((360, 640, 3), 110, np.uint8)
+        frame[40:360, 0:320] = crop().cut(astronaut(), 320)
+        if aside_px:  # a larger face, further to the right
+            frame[:, 280 + aside_px :] = crop().cut(astronaut(), 360)[:, : 360 - aside_px]
+        return frame
+
+    camera = Camera(live)
+    calm = camera.see(two(0), 1.6)
+    with_another = camera.see(two(20), 1.0)
+    assert np.abs(with_another[-1] - calm[-1]).max() < 0.15 * eye_distance(calm[-1])
+
+
+def test_with_the_lights_off_it_rests(live: LivePuppet):
+    camera = Camera(live)
+    camera.see(before_the_camera(40), 1.6)
+    camera.see(before_the_camera(80), 0.5)
+    dark = camera.see(np.random.default_rng(0).integers(0, 4, (360, 480, 3), np.uint8), 1.5)
+    assert live.state == WAITING and np.abs(dark[-1] - live.puppet.neutral_face).max() < 1e-3
+
+
+def test_memory_does_not_grow(live: LivePuppet):
+    def resident_mb() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("this system does not tell how much memory a program has")
+    camera, sizes = Camera(live), []
+    for number in range(500):
+        face = camera.see(before_the_camera(round(30 * np.sin(number / 9))) if number % 100 < 80 else NOBODY)[-1]
+        live.show(face)
+        sizes.append(resident_mb())
+    slope = np.polyfit(np.arange(300), sizes[-300:], 1)[0]  # MB a frame
+    assert slope * 30 * 3600 < 1000, "an hour would cost a gigabyte or more"
+    assert sizes[-1] - sizes[200] < 12
 
 
 def test_calibrating_again_takes_what_is_done_now_as_relaxed_without_a_jump(live: LivePuppet):
@@ -201,7 +296,7 @@ def test_settings_refuse_what_cannot_be():
 class Pretend:
     """In the place of a live puppet: takes its time."""
 
-    state = FOLLOWING
+    state, settings = FOLLOWING, LiveSettings()
 
     def __init__(self, follow_s: float = 0.0, show_s: float = 0.0):
         self.follow_s, self.show_s, self.closed = follow_s, show_s, 0

@@ -52,7 +52,7 @@ def opened(playwright: Playwright, app_url: str, film: Path) -> Opened:
     def open_it(*flags: str, script: str = "") -> Iterator[Page]:
         sees = (f"--use-file-for-fake-video-capture={film}",) if CAMERA[0] in flags else ()
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags, *sees])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         errors: list[str] = []
@@ -118,9 +118,8 @@ def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):
         start(page)
         page.locator("#live-stage [name=record]").click()
         page.wait_for_timeout(2000)
-        page.locator("#live-stage [name=record]").click()
         with page.expect_download() as download:
-            page.locator("#live-recording").click()
+            page.locator("#live-stage [name=record]").click()
         download.value.save_as(tmp_path / "recording.mp4")
         made = probe_video(tmp_path / "recording.mp4")
         assert (made.width_px, made.has_audio) == (256, True) and 1 < made.duration_s < 6
@@ -143,11 +142,40 @@ def test_a_lost_connection_comes_back(opened: Opened):
 
 
 def test_another_photo_while_it_runs_is_another_puppet(opened: Opened):
-    with opened(*CAMERA) as page:
+    with opened(*CAMERA, script=SOCKETS) as page:
         start(page)
         page.locator("#live-examples img").first.click()
-        wait_for_frames(page)
+        expect(page.locator("#live-stage .say")).to_contain_text("relax for a second")
         expect(page.locator("#live-stage .say")).to_contain_text("It follows you")
+        wait_for_frames(page)
+        page.wait_for_timeout(1500)
+        assert page.evaluate("window.sockets.map(socket => socket.readyState)") == [3, 1]
+
+
+def test_stopping_and_starting_again_leaves_one_connection(opened: Opened):
+    with opened(*CAMERA, script=SOCKETS) as page:
+        start(page)
+        for _ in range(2):
+            page.locator("#live-stage [name=start]").click()
+            expect(page.locator("#live-stage [name=start]")).to_have_text("Start the camera")
+            start(page)
+        wait_for_frames(page)
+        assert page.evaluate("window.sockets.map(socket => socket.readyState)") == [3, 3, 1]
+
+
+def test_two_tabs_share_a_camera(opened: Opened, app_url: str):
+    with opened(*CAMERA) as page:
+        start(page)
+        other = page.context.new_page()
+        other.goto(app_url)
+        other.get_by_role("tab", name="Live").click()
+        other.locator("#live-examples img").first.click()
+        expect(other.locator("#live-stage .say")).to_contain_text("Ready.")
+        start(other)
+        wait_for_frames(other)
+        other.close()
+        page.bring_to_front()
+        wait_for_frames(page)
 
 
 def test_an_unplugged_camera_is_said(opened: Opened):

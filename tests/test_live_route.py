@@ -18,13 +18,13 @@ from test_live import NOBODY, before_the_camera, wait_for
 
 from cxanim.errors import Busy, CxanimError
 from cxanim.images import decode_jpeg, encode_jpeg
-from cxanim.pipelines.live import LiveSettings
+from cxanim.pipelines.live import KEYS, LiveSettings
 from cxanim.pipelines.live_clip import live_target
 from cxanim.pipelines.machine import Machine
 from cxanim.ui import live_route, live_stages
 from cxanim.ui.live_route import ANSWER, FRAME, STATES
 from cxanim.ui.live_stages import Stage, Stages
-from cxanim.ui.live_tab import KEYS, commanded, prepared, recorded, slow_frame
+from cxanim.ui.live_tab import commanded, prepared, recorded, slow_frame
 from cxanim.ui.workspace import Workspace
 from cxanim.video import probe_video
 
@@ -62,8 +62,9 @@ def frame(number: int, content: bytes = SOMEBODY, time_ms: float | None = None) 
 
 
 def opened(answer: bytes) -> tuple[int, float, str, list[float], bytes]:
-    number, time_ms, state, *stages_ms = ANSWER.unpack_from(answer)
-    return number, time_ms, STATES[state], stages_ms, answer[ANSWER.size :]
+    number, time_ms, mark, *stages_ms = ANSWER.unpack_from(answer)
+    assert (mark >= 128) == (len(answer) > ANSWER.size)  # by default it moves as a mirror would
+    return number, time_ms, STATES[mark % 128], stages_ms, answer[ANSWER.size :]
 
 
 def live_threads() -> int:
@@ -85,8 +86,8 @@ def test_a_frame_comes_back_as_the_puppets_picture_with_its_number_and_time(clie
             assert (which, time_ms) == (number, pytest.approx(33.3 * number))
             assert state in ("waiting", "calibrating") and all(ms > 0 for ms in stages_ms)
             assert decode_jpeg(picture).shape == (128, 128, 3)
-        assert stage.is_connected and live_threads() == 2
-    wait_for(lambda: not stage.is_connected and live_threads() == 0)
+        assert stage.is_taken and live_threads() == 2
+    wait_for(lambda: not stage.is_taken and live_threads() == 0)
 
 
 def test_of_many_frames_at_once_each_is_answered_and_the_newest_is_shown(client: TestClient, stage: Stage):
@@ -104,7 +105,7 @@ def test_nobody_without_a_ticket_is_let_in(client: TestClient, stage: Stage):
         with client.websocket_connect(f"/live?ticket={ticket}") as socket:
             assert json.loads(socket.receive_text())["problem"] == ("This puppet is no longer ready. Choose it again.")
             assert closing_code(socket) == 1013
-    assert not stage.is_connected
+    assert not stage.is_taken
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_what_is_no_frame_ends_the_visit_and_frees_everything(client: TestClient
     with client.websocket_connect(f"/live?ticket={stage.ticket}") as socket:
         socket.send_bytes(rude)
         assert closing_code(socket) == code
-    wait_for(lambda: not stage.is_connected and live_threads() == 0)
+    wait_for(lambda: not stage.is_taken and live_threads() == 0)
 
 
 def test_damaged_and_huge_pictures_are_left_out_and_the_next_one_is_not(client: TestClient, stage: Stage):
@@ -134,7 +135,7 @@ def test_damaged_and_huge_pictures_are_left_out_and_the_next_one_is_not(client: 
 
 
 def test_only_some_may_be_live_at_once(client: TestClient, stages: Stages, puppet, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(live_stages, "MOST_CONNECTED", 1)
+    monkeypatch.setattr(live_stages, "MOST_TAKEN", 1)
     hers, his = (stages.open(name, puppet, LiveSettings()) for name in ("anna", "ben"))
     with client.websocket_connect(f"/live?ticket={hers.ticket}") as socket:
         socket.send_bytes(frame(0))
@@ -154,6 +155,43 @@ def test_a_page_that_connects_again_takes_the_place_of_its_old_connection(client
             assert opened(new.receive_bytes())[0] == 0
             assert live_threads() == 2
     wait_for(lambda: live_threads() == 0)
+
+
+def test_a_page_whose_puppet_is_let_go_is_told(client: TestClient, stages: Stages, stage: Stage):
+    with client.websocket_connect(f"/live?ticket={stage.ticket}") as socket:
+        socket.send_bytes(frame(0))
+        socket.receive_bytes()
+        stages.forget("anna")
+        assert "no longer ready" in json.loads(socket.receive_text())["problem"]
+    wait_for(lambda: live_threads() == 0)
+
+
+def test_a_puppet_that_cannot_start_is_said_and_keeps_no_place(
+    client: TestClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("cxanim.pipelines.live.LivePuppet.show", broken)
+    with client.websocket_connect(f"/live?ticket={stage.ticket}") as socket:
+        assert json.loads(socket.receive_text())["problem"]
+        assert closing_code(socket) == 1011
+    assert not stage.is_taken and live_threads() == 0
+
+
+def test_who_left_the_slow_road_or_was_forgotten_on_it_keeps_no_place(
+    stages: Stages, puppet, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live_stages, "MOST_TAKEN", 1)
+    hers, his = (stages.open(name, puppet, LiveSettings()) for name in ("anna", "ben"))
+    asked = {"time_ms": 0.0, "frame": base64.b64encode(SOMEBODY).decode()}
+    assert "picture" in slow_frame(stages, asked | {"ticket": hers.ticket})
+    assert "live already" in slow_frame(stages, asked | {"ticket": his.ticket})["problem"]
+    assert commanded(stages, {"ticket": hers.ticket, "name": "leave"}) is None
+    assert "picture" in slow_frame(stages, asked | {"ticket": his.ticket})
+    monkeypatch.setattr(live_stages, "_FORGOTTEN_S", 0.0)
+    assert "picture" in slow_frame(stages, asked | {"ticket": hers.ticket})
+    assert not his.is_taken
 
 
 def test_a_page_that_reads_nothing_costs_nothing(client: TestClient, stage: Stage):
@@ -240,30 +278,23 @@ def test_settings_change_while_it_runs(client: TestClient, stage: Stage):
         assert stage._live is not None and stage._live.settings.head == 0.5
 
 
-def test_a_recording_becomes_an_mp4_and_no_other_file_is_touched(workspace: Workspace, make: Make, tmp_path: Path):
-    film = make(
-        "film.webm",
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc=d=1:r=30:s=128x128",
-        "-f",
-        "lavfi",
-        "-i",
-        "sine=d=1",
-        "-c:v",
-        "libvpx",
-    )
+def test_a_recording_becomes_an_mp4_and_no_other_file_is_touched(
+    stages: Stages, stage: Stage, workspace: Workspace, make: Make
+):
+    picture, sound = ("-f", "lavfi", "-i", "testsrc=d=1:r=30:s=128x128"), ("-f", "lavfi", "-i", "sine=d=1")
+    film = make("film.webm", *picture, *sound, "-c:v", "libvpx")
     upload = workspace.folder / "recording.webm"
     upload.write_bytes(film.read_bytes())
-    output = recorded(workspace, "anna", upload)
+    output = Path(recorded(stages, workspace, {"ticket": stage.ticket, "path": str(upload)})["path"])
     made = probe_video(output)
     assert output.name == "recording.mp4" and made.has_audio and made.duration_s == pytest.approx(1, abs=0.1)
     assert not upload.exists()
-    for stranger in (film, workspace.folder / ".." / ".." / film.name, workspace.folder, Path("")):
-        with pytest.raises(CxanimError, match="did not arrive"):
-            recorded(workspace, "anna", stranger)
+    for stranger in (film, workspace.folder / ".." / ".." / film.name, workspace.folder, ""):
+        answer = recorded(stages, workspace, {"ticket": stage.ticket, "path": str(stranger)})
+        assert "did not arrive" in answer["problem"]
     assert film.exists()
+    for strange in (None, {}, {"ticket": "x", "path": str(film)}):
+        assert recorded(stages, workspace, strange)["problem"]
 
 
 def test_pictures_travel_as_they_are():

@@ -4,6 +4,7 @@ Nothing here waits, and nothing jumps: while a person is away the puppet relaxes
 they are back. What is relaxed in the driver is measured in the first second, and again whenever that is wanted.
 """
 
+import time
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,14 +14,21 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, still
 from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.follower import Follower
-from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.pace import Pace
+from cxanim.pipelines.puppet import SIZES_PX, Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.settings import setting
 
 CALIBRATION_S = 1.0
+LEAST_PX = 128
 _HOLD_S, _LEAVE_S, _COME_S = 0.25, 0.8, 0.35
 _KEY_S = 0.15
 _LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
+# What a key or a button adds to what a person does, for as long as it is held.
+KEYS = {
+    "smile": "smile=1", "laugh": "smile=1,jaw=0.5,blink=0.3", "surprise": "brows=0.7,jaw=0.45,smile=-0.3,blink=-0.2",
+    "wink": "blink_left=1,smile=0.2", "eyes shut": "blink=1", "frown": "frown=1,brows=-0.6", "kiss": "pucker=1",
+}  # fmt: skip
 WAITING, CALIBRATING, FOLLOWING, FROZEN = "waiting", "calibrating", "following", "frozen"
 
 
@@ -36,6 +44,9 @@ class LiveSettings(Gains):
     size: int = setting(
         256, "side of the pictures of a photo; a puppet has a size of its own", choices=(128, 256, 512), unit="px"
     )
+    adapt: bool = setting(
+        True, "show fewer pixels rather than fewer pictures a second where the machine is slow; not of a trained puppet"
+    )
 
     @property
     def gains(self) -> Gains:
@@ -46,8 +57,8 @@ class LiveSettings(Gains):
 class LivePuppet:
     """One puppet before one camera.
 
-    `follow` belongs to one thread, which sees the camera's frames in order, `show` to one thread, the same or another;
-    what is set or called besides may come from any.
+    `follow` sees the camera's frames in order and is called by one thread at a time, so is `show`, at the same time
+    or not; what is set or called besides may come from any.
 
     Args:
         puppet: who moves.
@@ -67,7 +78,11 @@ class LivePuppet:
         self.pressed = Expression()
         self.is_frozen = False
         self.state = WAITING
-        self._renderer = Renderer(puppet, device)
+        sizes_px = [puppet.size_px]
+        if not puppet.is_trained:  # a network knows one size
+            sizes_px += [size_px for size_px in reversed(SIZES_PX) if LEAST_PX <= size_px < puppet.size_px]
+        self._device, self._pace = device, Pace(sizes_px)
+        self._renderers: dict[int, Renderer] = {}
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
         self._keys = dict(vars(Expression()))
         self._face = puppet.neutral_face
@@ -88,6 +103,7 @@ class LivePuppet:
             self._follower.close()
         self._follower, self._mirrored = Follower(), mirrored
         self._neutral = self._driver = self._retargeting = None
+        self._jumps = True
         self._calm.reset()
         self.calibrate()
         return self._follower
@@ -116,23 +132,36 @@ class LivePuppet:
             return self._face
         share = self._presence.next(seen is not None and self._neutral is not None, time_s)
         added = self._added(step_s)
-        face = self._performer.face(still(), added=added) if share < 1 else self.puppet.neutral_face
-        if share > 0 and self._driver is not None and self._neutral is not None:
+        if self._driver is None or self._neutral is None:
+            share = 0.0
+        if share < 1:
+            face = self._performer.face(still(), added=added)
+        if share > 0 and self._driver is not None:
             tracked = self._retargeted(settings).face(self._driver, added)
             face = tracked if share == 1 else (face + share * (tracked - face)).astype(np.float32)
         self._face = self._without_a_jump(face, time_s)
         return self._face
 
     def show(self, face: np.ndarray) -> np.ndarray:
-        """The picture (S, S, 3) uint8 of a face; not to be written to."""
-        return self._renderer.show(face)
+        """The picture (S, S, 3) uint8 of a face; not to be written to. S is smaller where the machine is slow."""
+        size_px = self._pace.size_px if self.settings.adapt else self.puppet.size_px
+        if size_px not in self._renderers:
+            puppet = self.puppet if size_px == self.puppet.size_px else self.puppet.resized(size_px)
+            self._renderers[size_px] = Renderer(puppet, self._device)
+            self._renderers[size_px].show(face)  # the first picture takes longer than the others
+        began_s = time.perf_counter()
+        picture = self._renderers[size_px].show(face)
+        now_s = time.perf_counter()
+        if self.settings.adapt:
+            self._pace.note(1000 * (now_s - began_s), now_s)
+        return picture
 
     def close(self) -> None:
         """Free the detector."""
         self._is_closed = True
-        if self._follower is not None:
-            self._follower.close()
-            self._follower = None
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower.close()
 
     def _seen(self, view: np.ndarray, step_s: float, settings: LiveSettings) -> np.ndarray | None:
         """The driver's face, calmed."""

@@ -4,55 +4,19 @@ Nothing is computed in advance, and frames are left out as they are before a cam
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean, quantiles
-from typing import Any
-
-import numpy as np
 
 from cxanim.errors import CannotWrite
 from cxanim.images import is_picture_name
 from cxanim.pipelines.clip import DETECTION_SIDE_PX
 from cxanim.pipelines.live import LivePuppet, LiveSettings
-from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Shown
+from cxanim.pipelines.live_loop import CameraFrame, LiveLoop
+from cxanim.pipelines.live_screen import LiveRun, Screen
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import PUPPET_SUFFIX, Puppet
 from cxanim.pipelines.watch import Watch
 from cxanim.video import ensure_video_writable, open_video, open_video_writer
-
-_WAIT_S = 10.0
-
-
-@dataclass(frozen=True)
-class LiveRun:
-    """How a live puppet kept up.
-
-    Attributes:
-        path: the video that was written.
-        frames: how many frames the camera had.
-        shown: how many of them were shown; newer ones took the place of the rest.
-        fps: the camera's rate.
-        latency_p50_ms, latency_p95_ms: from a frame being taken to its picture, without any screen.
-        stages_ms: how long each stage took, on average.
-        notes: what a person should know.
-    """
-
-    path: Path
-    frames: int
-    shown: int
-    fps: float
-    latency_p50_ms: float
-    latency_p95_ms: float
-    stages_ms: dict[str, float]
-    notes: tuple[str, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        facts = vars(self) | {"path": str(self.path), "notes": list(self.notes)}
-        return facts | {"shown_fps": round(self.fps * self.shown / max(1, self.frames), 2)}
 
 
 def live_target(target: Path, size_px: int) -> Puppet:
@@ -91,7 +55,7 @@ def live_from_clip(
     if is_picture_name(output):
         raise CannotWrite(f"{Path(output).name} would be a picture.", "Name a video: .mp4, .webm or .gif.")
     ensure_video_writable(output)
-    screen = _Screen(puppet.references[puppet.neutral].picture)
+    screen = Screen(puppet.references[puppet.neutral].picture)
     with open_video(clip, max_side_px=DETECTION_SIDE_PX) as video:
         loop = LiveLoop(LivePuppet(puppet, settings, machine.prepare()), screen.deliver, screen.fail)
         size_px, fps = puppet.size_px, video.info.fps
@@ -101,59 +65,8 @@ def live_from_clip(
                 for number, frame in enumerate(watch.each(video, "Live", video.info.frames_estimate)):
                     time.sleep(max(0.0, began_s + number / fps - time.monotonic()))
                     loop.offer(CameraFrame(number, time.monotonic(), frame))
-                    writer.write(screen.picture())
+                    writer.write(screen.picture(size_px))
                 screen.wait_for(number + 1)
         finally:
             loop.close()
     return screen.account(Path(output), number + 1, fps)
-
-
-class _Screen:
-    """What the loop delivers: the newest picture, and how each came about."""
-
-    def __init__(self, still: np.ndarray) -> None:
-        self._picture = still
-        self._told = 0
-        self._late_ms: list[float] = []
-        self._stages_ms: list[dict[str, float]] = []
-        self._error: Exception | None = None
-
-    def deliver(self, shown: Shown) -> None:
-        """Note what became of a frame."""
-        if shown.picture is not None:
-            self._picture = shown.picture
-            self._late_ms.append(1000 * (time.monotonic() - shown.frame.time_s))
-            self._stages_ms.append(shown.stages_ms)
-        self._told += 1
-
-    def fail(self, error: Exception) -> None:
-        """Note that there will be no more."""
-        self._error = error
-
-    def picture(self) -> np.ndarray:
-        """What is to be seen now: the still picture until there is another."""
-        if self._error is not None:
-            raise self._error
-        return self._picture
-
-    def wait_for(self, frames: int) -> None:
-        """Until it is known what became of every frame."""
-        until_s = time.monotonic() + _WAIT_S
-        while self._told < frames and self._error is None and time.monotonic() < until_s:
-            time.sleep(0.005)
-        self.picture()
-
-    def account(self, path: Path, frames: int, fps: float) -> LiveRun:
-        """How it went."""
-        names = self._stages_ms[0] if self._stages_ms else ()
-        stages_ms = {name: round(mean(stages[name] for stages in self._stages_ms), 2) for name in names}
-        p50_ms, p95_ms = _percentiles(self._late_ms)
-        return LiveRun(path, frames, len(self._late_ms), fps, p50_ms, p95_ms, stages_ms)
-
-
-def _percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """The 50th and the 95th."""
-    if len(values) < 2:
-        return (values[0], values[0]) if values else (0.0, 0.0)
-    cuts = quantiles(values, n=20, method="inclusive")
-    return round(cuts[9], 1), round(cuts[18], 1)

@@ -42,12 +42,14 @@ class Shown:
         frame: which.
         picture: (S, S, 3) uint8 RGB, or what `encode` made of it; None where a newer frame took its place.
         state: what the puppet does, see `LivePuppet`.
+        is_mirrored: whether it moves as a mirror would.
         stages_ms: how long each stage took.
     """
 
     frame: CameraFrame
     picture: Any = None
     state: str = ""
+    is_mirrored: bool = False
     stages_ms: dict[str, float] = field(default_factory=dict)
 
 
@@ -88,8 +90,8 @@ class LiveLoop:
 
     Args:
         live: the puppet, which then belongs to the loop; it is closed with it.
-        deliver: is told what became of every frame; called from the loop's threads, must return soon.
-        failed: is told when a thread ends by an error; nothing is delivered after.
+        deliver: is told what became of every frame; called from the loop's threads, must return soon and not close it.
+        failed: is told when a thread ends by an error, likewise; nothing is delivered after.
         decode: makes a frame's picture of its content; a frame for which it raises UnreadableImage is left out.
         encode: makes what is delivered of the picture.
     """
@@ -106,6 +108,7 @@ class LiveLoop:
         self._deliver, self._failed, self._decode, self._encode = deliver, failed, decode, encode
         self._frames: Newest[CameraFrame] = Newest()
         self._faces: Newest[tuple[Shown, np.ndarray]] = Newest()
+        self._closing = threading.Lock()
         self._threads = [
             threading.Thread(target=self._guarded, args=(work,), name=f"cxanim-live-{name}", daemon=True)
             for name, work in (("look", self._look), ("show", self._show))
@@ -120,13 +123,13 @@ class LiveLoop:
             self._deliver(Shown(replaced))
 
     def close(self) -> None:
-        """End both threads and free the puppet; what is under way is lost."""
+        """End both threads and free the puppet; what is under way is lost. More than one may ask for it."""
         self._frames.close()
         self._faces.close()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
+        with self._closing:
+            for thread in self._threads:
                 thread.join()
-        self.live.close()
+            self.live.close()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -145,7 +148,8 @@ class LiveLoop:
                 self._deliver(Shown(frame))
                 continue
             face = watch.timed("follow", self.live.follow, picture, frame.time_s)
-            found = Shown(frame, state=self.live.state, stages_ms=watch.stages_ms)
+            mirrored = self.live.settings.mirror
+            found = Shown(frame, state=self.live.state, is_mirrored=mirrored, stages_ms=watch.stages_ms)
             replaced = self._faces.put((found, face))
             if replaced is not None:
                 self._deliver(replaced[0])

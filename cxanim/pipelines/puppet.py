@@ -119,6 +119,26 @@ class Puppet:
         neutral = self.references[self.neutral]
         return replace(self, references=(neutral,), neutral=0, network=None, steadiness=1.0, grain=0.0)
 
+    def resized(self, size_px: int) -> "Puppet":
+        """The same target in pictures of another size.
+
+        Raises:
+            ValueError: it is trained: its network knows one size.
+        """
+        if self.network is not None:
+            raise ValueError(f"puppet: got a trained one of {self.size_px} px, expected one without a network")
+
+        def fitted(picture: np.ndarray) -> np.ndarray:
+            shrinks = size_px < picture.shape[0]
+            return cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+        references = tuple(
+            replace(one, picture=fitted(one.picture), matte=None if one.matte is None else fitted(one.matte))
+            for one in self.references
+        )
+        plate = None if self.plate is None else fitted(self.plate)
+        return replace(self, size_px=size_px, references=references, plate=plate)
+
     def save(self, path: Path) -> None:
         """Write the puppet's file, whole or not at all."""
         tensors: dict[str, np.ndarray] = {

@@ -19,9 +19,9 @@ async function show() {
       moved = false;
       const figure = element.querySelector("figure[data-ticket]");
       if (!figure) break;
-      const source = await server.moving_picture({ ticket: figure.dataset.ticket, sliders: sliders() });
-      // The face may have been changed for another one meanwhile, and a slider that was let go has its picture.
-      if (source && figure.isConnected) figure.querySelector("img").src = source;
+      const { ticket } = figure.dataset, source = await server.moving_picture({ ticket, sliders: sliders() });
+      // The face may have been changed for another one meanwhile.
+      if (source && figure.dataset.ticket === ticket) figure.querySelector("img").src = source;
     }
   } catch {
     // The event that follows says what went wrong.

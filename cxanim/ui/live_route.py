@@ -3,8 +3,9 @@
 A page is let in by the ticket that it was given through Gradio, and so by whatever lets people into that.
 
 Convention: little-endian. A frame comes as its number (uint32), the page's clock in ms (float64) and a JPEG. It goes
-back with both, the state (uint8, a place in `STATES`), the ms of each of `STAGES` (float32) and a JPEG, which is empty
-where a newer frame took its place. Words to the person come as JSON text.
+back with both, a mark (uint8: the state's place in `STATES`, and 128 more where it moves as a mirror would), the ms of
+each of `STAGES` (float32) and a JPEG, which is empty where a newer frame took its place. Words to the person come as
+JSON text.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import struct
 from contextlib import suppress
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -30,6 +32,7 @@ STAGES = ("decode", "follow", "show", "encode")
 FRAME, ANSWER = struct.Struct("<Id"), struct.Struct("<IdB4f")
 MOST_FRAME_BYTES = 1 << 20
 SILENT_S = 300.0  # a page that sends nothing for so long has been forgotten
+_MIRRORED = 128
 _MOST_WAITING = 8  # answers to a page that reads none
 _NO_FRAME, _TOO_LARGE, _FAILED, _NOT_NOW = 1007, 1009, 1011, 1013
 _log = logging.getLogger(__name__)
@@ -41,7 +44,7 @@ def mount(app: Any, stages: Stages) -> None:
     async def live(websocket: WebSocket) -> None:
         await websocket.accept()
         try:
-            stage = stages.of(websocket.query_params.get("ticket", ""))
+            stage = stages.take(websocket.query_params.get("ticket", ""))
         except CxanimError as error:
             await _refuse(websocket, error, _NOT_NOW)
             return
@@ -60,13 +63,19 @@ class _Visit:
 
     async def last(self) -> None:
         """Serve it until it ends."""
-        live = await anyio.to_thread.run_sync(self._stage.connect, self._tell, self._tell)
+        try:
+            live = await anyio.to_thread.run_sync(self._stage.connect, self._tell, self._tell)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the person is told
+            self._stage.is_taken = False
+            await _refuse(self._websocket, error, _FAILED)
+            return
         answering = asyncio.create_task(self._answer())
         try:
             await self._receive(live)
         finally:
             answering.cancel()
-            await anyio.to_thread.run_sync(self._stage.disconnect, live)
+            with anyio.CancelScope(shield=True):  # a server that is ending must not leave the threads behind
+                await anyio.to_thread.run_sync(self._stage.disconnect, live)
 
     def _tell(self, what: Shown | Exception) -> None:
         """Called from the threads of the loop."""
@@ -84,7 +93,8 @@ class _Visit:
             try:
                 message = await asyncio.wait_for(self._websocket.receive(), SILENT_S)
             except asyncio.TimeoutError:
-                await _close(self._websocket, _NOT_NOW)
+                error = CxanimError("No picture came from the camera for five minutes.", "Press Start to go on.")
+                await _refuse(self._websocket, error, _NOT_NOW)
                 return
             if message["type"] == "websocket.disconnect":
                 return
@@ -109,7 +119,8 @@ def packed(shown: Shown) -> bytes:
     """What became of a frame, as it travels."""
     stages_ms = (shown.stages_ms.get(name, 0.0) for name in STAGES)
     frame = shown.frame
-    head = ANSWER.pack(frame.number, 1000 * frame.time_s, STATES.index(shown.state), *stages_ms)
+    mark = STATES.index(shown.state) + _MIRRORED * shown.is_mirrored
+    head = ANSWER.pack(frame.number, 1000 * frame.time_s, mark, *stages_ms)
     return head + (shown.picture or b"")
 
 

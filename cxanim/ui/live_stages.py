@@ -1,7 +1,9 @@
 """The live puppets of visitors: one each, known to the visitor's page by a ticket, and freed when nobody is there."""
 
+import math
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -16,36 +18,43 @@ from cxanim.pipelines.live import LivePuppet, LiveSettings
 from cxanim.pipelines.live_loop import LiveLoop, Shown
 from cxanim.pipelines.puppet import Puppet
 
-MOST_CONNECTED = 4  # two share the cores fairly, four are slow, more would be of no use to anybody
+MOST_TAKEN = 4  # two share the cores fairly, four are slow, more would be of no use to anybody
 MOST_KEPT = 16
 MOST_FRAME_PIXELS, _JPEG_QUALITY = 1280 * 960, 85
-COMMANDS = ("calibrate", "freeze", "press")
+COMMANDS = ("calibrate", "freeze", "press", "leave")
+_FORGOTTEN_S = 10.0
 
 
 class Stage:
     """One visitor's puppet, with a camera before it or without.
 
     Args:
+        visitor: whose it is.
         puppet: who moves.
         settings: how.
         device: where its network runs.
 
     Attributes:
         ticket: by which the visitor's page is known; told to nobody else.
+        visitor: the same.
+        is_taken: whether a camera is before it, or about to be.
     """
 
-    def __init__(self, puppet: Puppet, settings: LiveSettings, device: torch.device):
+    def __init__(self, visitor: str, puppet: Puppet, settings: LiveSettings, device: torch.device):
         self.ticket = secrets.token_urlsafe()
-        self.puppet = puppet
+        self.visitor, self.puppet = visitor, puppet
+        self.is_taken = False
         self._settings, self._device = settings, device
         self._live: LivePuppet | None = None
         self._loop: LiveLoop | None = None
+        self._failed: Callable[[Exception], None] | None = None
+        self._stepped_s = -math.inf
         self._changing = threading.RLock()
 
     @property
-    def is_connected(self) -> bool:
-        """Whether a camera is before it."""
-        return self._live is not None
+    def is_forgotten(self) -> bool:
+        """Whether the page that took the slow road has sent nothing for some time."""
+        return self._loop is None and self._live is not None and time.monotonic() - self._stepped_s > _FORGOTTEN_S
 
     def change(self, settings: LiveSettings) -> None:
         """Move it in another way from the next frame on."""
@@ -58,7 +67,8 @@ class Stage:
         """Do what a button of the page says.
 
         Args:
-            name: "calibrate"; "freeze", with true or false; "press", with sliders as text, empty to let go.
+            name: "calibrate"; "freeze", with true or false; "press", with sliders as text, empty to let go; "leave",
+                from the slow road.
 
         Raises:
             BadSetting: sliders that are none.
@@ -74,45 +84,63 @@ class Stage:
                 self._live.pressed = pressed
             elif name == "freeze":
                 self._live.is_frozen = bool(value)
-            else:
+            elif name == "calibrate":
                 self._live.calibrate()
+            elif self._loop is None:
+                self.close()
 
     def connect(self, deliver: Callable[[Shown], None], failed: Callable[[Exception], None]) -> LiveLoop:
-        """Put a camera before it, instead of the one that was there."""
+        """Put a camera before it, instead of the one that was there, which is told."""
         live = LivePuppet(self.puppet, self._settings, self._device)
         live.show(self.puppet.neutral_face)
         loop = LiveLoop(live, deliver, failed, _decoded, _encoded)
         with self._changing:
-            before, self._live, self._loop = (self._loop, self._live), live, loop
-        _closed(*before)
+            live.settings = self._settings
+            self._let_go(CxanimError("This puppet is live in another place.", "Press Start to have it here."))
+            self._live, self._loop, self._failed, self.is_taken = live, loop, failed, True
         return loop
 
     def disconnect(self, loop: LiveLoop) -> None:
         """Take a camera away, and free what it needed."""
         with self._changing:
             if self._loop is loop:
-                self._live = self._loop = None
+                self._live = self._loop = self._failed = None
+                self.is_taken = False
         loop.close()
 
-    def step(self, content: bytes, time_s: float) -> tuple[bytes, str]:
-        """The slow road: a picture for one frame, and the state, in one call after the other.
+    def step(self, content: bytes, time_s: float) -> tuple[bytes, str, bool]:
+        """The slow road: a picture for one frame, the state, and whether it is mirrored; one call after the other.
 
         Raises:
             UnreadableImage: the frame is none.
         """
         with self._changing:
             if self._live is None or self._loop is not None:
-                _closed(self._loop, self._live)
-                self._live, self._loop = LivePuppet(self.puppet, self._settings, self._device), None
-            live = self._live
+                self._let_go(CxanimError("This puppet is live in another place.", "Press Start to have it here."))
+                self._live = LivePuppet(self.puppet, self._settings, self._device)
+            live, self._stepped_s, self.is_taken = self._live, time.monotonic(), True
             face = live.follow(_decoded(content), time_s)
-            return _encoded(live.show(face)), live.state
+            return _encoded(live.show(face)), live.state, live.settings.mirror
 
-    def close(self) -> None:
-        """Free everything."""
+    def close(self, *, is_told: bool = True) -> None:
+        """Free everything.
+
+        Args:
+            is_told: whether the page before it is told to choose again; not where it gets another puppet just now.
+        """
         with self._changing:
-            before, self._live, self._loop = (self._loop, self._live), None, None
-        _closed(*before)
+            self._let_go(CxanimError("This puppet is no longer ready.", "Choose it again.") if is_told else None)
+            self.is_taken = False
+
+    def _let_go(self, why: CxanimError | None) -> None:
+        loop, live, failed = self._loop, self._live, self._failed
+        self._loop = self._live = self._failed = None
+        if failed is not None and why is not None:
+            failed(why)
+        if loop is not None:
+            loop.close()
+        elif live is not None:
+            live.close()
 
 
 class Stages:
@@ -129,13 +157,15 @@ class Stages:
 
     def open(self, visitor: str, puppet: Puppet, settings: LiveSettings) -> Stage:
         """A visitor's new puppet, instead of the one before."""
-        stage = Stage(puppet, settings, self._device())
+        stage = Stage(visitor, puppet, settings, self._device())
         with self._changing:
-            before = [self._stages.pop(visitor)] if visitor in self._stages else []
+            before = self._stages.pop(visitor, None)
             self._stages[visitor] = stage
-            idle = [name for name, one in self._stages.items() if not one.is_connected and one is not stage]
-            before += [self._stages.pop(name) for name in idle[: max(0, len(self._stages) - MOST_KEPT)]]
-        for one in before:
+            idle = [name for name, one in self._stages.items() if not one.is_taken and one is not stage]
+            old = [self._stages.pop(name) for name in idle[: max(0, len(self._stages) - MOST_KEPT)]]
+        if before is not None:
+            before.close(is_told=False)
+        for one in old:
             one.close()
         return stage
 
@@ -149,15 +179,32 @@ class Stages:
 
         Raises:
             CxanimError: there is none any more.
+        """
+        with self._changing:
+            return self._find(ticket)
+
+    def take(self, ticket: str) -> Stage:
+        """The same, for a camera, which has a place from now on.
+
+        Raises:
+            CxanimError: there is none any more.
             Busy: too many others have a camera before theirs.
         """
         with self._changing:
-            stage = next((one for one in self._stages.values() if secrets.compare_digest(one.ticket, ticket)), None)
-            connected = sum(one.is_connected for one in self._stages.values() if one is not stage)
+            stage = self._find(ticket)
+            others = [one for one in self._stages.values() if one is not stage and one.is_taken]
+            forgotten = [one for one in others if one.is_forgotten]
+            if len(others) - len(forgotten) >= MOST_TAKEN:
+                raise Busy(f"{MOST_TAKEN} others are live already.", "Try again in a few minutes.")
+            stage.is_taken = True
+        for one in forgotten:
+            one.close()
+        return stage
+
+    def _find(self, ticket: str) -> Stage:
+        stage = next((one for one in self._stages.values() if secrets.compare_digest(one.ticket, ticket)), None)
         if stage is None:
             raise CxanimError("This puppet is no longer ready.", "Choose it again.")
-        if connected >= MOST_CONNECTED:
-            raise Busy(f"{connected} others are live already.", "Try again in a few minutes.")
         return stage
 
     def forget(self, visitor: str) -> None:
@@ -166,13 +213,6 @@ class Stages:
             stage = self._stages.pop(visitor, None)
         if stage is not None:
             stage.close()
-
-
-def _closed(loop: LiveLoop | None, live: LivePuppet | None) -> None:
-    if loop is not None:
-        loop.close()
-    elif live is not None:
-        live.close()
 
 
 def _decoded(content: bytes) -> np.ndarray:

@@ -10,29 +10,26 @@ import gradio as gr
 
 from cxanim.errors import BadSetting, CxanimError
 from cxanim.images import encode_jpeg
-from cxanim.pipelines.live import LiveSettings
+from cxanim.pipelines.live import KEYS, LiveSettings
 from cxanim.pipelines.live_clip import live_target
 from cxanim.pipelines.puppet import PUPPET_SUFFIX
 from cxanim.ui.controls import build_controls
 from cxanim.ui.feedback import failure_card, in_words, visitor_of
 from cxanim.ui.live_stages import Stages
 from cxanim.ui.photo_input import photo_input
-from cxanim.ui.run_buttons import PRIVATE, reveal
+from cxanim.ui.run_buttons import PRIVATE
 from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace
 from cxanim.video import open_video, open_video_writer
 
 _TARGETS = {"photo": "A photo", "puppet": "A puppet"}
-# What a button adds for as long as it is held.
-KEYS = {
-    "Smile": "smile=1", "Laugh": "smile=1,jaw=0.5,blink=0.3", "Surprise": "brows=0.7,jaw=0.45,smile=-0.3,blink=-0.2",
-    "Wink": "blink_left=1,smile=0.2", "Eyes shut": "blink=1", "Frown": "frown=1,brows=-0.6", "Kiss": "pucker=1",
-}  # fmt: skip
-_KEYS = "".join(f'<button type="button" data-sliders="{sliders}">{name}</button>' for name, sliders in KEYS.items())
+_KEYS = "".join(
+    f'<button type="button" data-sliders="{sliders}">{name.capitalize()}</button>' for name, sliders in KEYS.items()
+)
 _PAGE = f"""<div class="both"><div class="screen camera"><span>You</span></div>
 <div class="screen mine"><img alt=""><span>Your puppet</span></div>
 </div>
-<p class="say" role="status"></p><p class="figures"></p>
+<p class="say" role="status"></p><p class="figures"></p><p class="kept"></p>
 <div class="tools"><button type="button" name="start" class="main">Start the camera</button>
 <button type="button" name="calibrate">Calibrate</button>
 <button type="button" name="freeze" aria-pressed="false">Freeze</button>
@@ -48,6 +45,7 @@ _STYLE = """
 &.mirrored video { transform: scaleX(-1); }
 &.running.shown canvas { visibility: visible; }
 .say { min-height: 1.5em; margin: 10px 0 0; } .say.bad { color: #d9485f; }
+.kept { margin: 0; } .kept:empty { display: none; }
 .figures { min-height: 1.5em; margin: 0; color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums; }
 .tools, .keys { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; align-items: center; }
 button { padding: 7px 13px; border-radius: 10px; border: 1px solid var(--border-color-primary); font-size: .9rem;
@@ -74,6 +72,9 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
     def live_command(asked: Any) -> str | None:
         return commanded(stages, asked)
 
+    def live_recording(asked: Any) -> dict[str, str]:
+        return recorded(stages, workspace, asked)
+
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=300, elem_classes="sheet"):
             step(1, "Choose who you are", "A photo needs no training")
@@ -96,10 +97,9 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
             stage = gr.HTML(
                 None, html_template=_PAGE, css_template=_STYLE, apply_default_css=False, elem_id="live-stage",
                 js_on_load=files("cxanim.ui").joinpath("live_stage.js").read_text(),
-                server_functions=[live_frame, live_command],
+                server_functions=[live_frame, live_command, live_recording],
             )  # fmt: skip
             stage.api_info = lambda: {"type": "object"}  # type: ignore[method-assign]
-            recording = gr.DownloadButton("Download the recording", size="sm", visible=False, elem_id="live-recording")
 
     @in_words
     def prepare(request: gr.Request, kind: str, photo: str | None, puppet: str | None, *values: Any) -> Any:
@@ -112,16 +112,10 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
             return None, failure_card(error)
 
     @in_words
-    def keep_recording(request: gr.Request, shown: Any) -> str:
-        return str(recorded(workspace, visitor_of(request), Path((shown or {}).get("recording") or "")))
-
-    @in_words
-    def change(request: gr.Request, shown: Any, *values: Any) -> Any:
-        settings, mine = controls.read(values), stages.of_visitor(visitor_of(request))
-        if mine is None:
-            return shown
-        mine.change(settings)
-        return (shown or {}) | {"mirror": settings.mirror}
+    def change(request: gr.Request, *values: Any) -> None:
+        mine = stages.of_visitor(visitor_of(request))
+        if mine is not None:
+            mine.change(controls.read(values))
 
     target = [kind, photo, puppet, *controls.components]
     gr.on(
@@ -132,16 +126,20 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
         show_progress="hidden",
         api_visibility="private",
     )
-    stage.submit(
-        keep_recording, stage, recording, show_progress="hidden", api_visibility="private", concurrency_limit=1
-    ).success(reveal, recording, recording, **PRIVATE)
     kind.change(_shown, kind, [photo, puppet], **PRIVATE).then(prepare, target, [stage, status], **PRIVATE)
     tries.dataset.click(lambda: "photo", None, kind, **PRIVATE)
     for name, component in zip(controls.names, controls.components, strict=True):
         if name == "size":
-            component.change(prepare, target, [stage, status], show_progress="hidden", api_visibility="private")
+            component.change(
+                prepare,
+                target,
+                [stage, status],
+                show_progress="hidden",
+                api_visibility="private",
+                concurrency_limit=None,
+            )
         else:
-            component.change(change, [stage, *controls.components], stage, **PRIVATE)
+            component.change(change, [*controls.components], None, **PRIVATE)
 
 
 def prepared(stages: Stages, visitor: str, target: Path, settings: LiveSettings) -> dict[str, Any]:
@@ -153,42 +151,50 @@ def prepared(stages: Stages, visitor: str, target: Path, settings: LiveSettings)
     puppet = live_target(target, settings.size)
     stage = stages.open(visitor, puppet, settings)
     picture = base64.b64encode(encode_jpeg(puppet.references[puppet.neutral].picture, 85)).decode()
-    return {"ticket": stage.ticket, "mirror": settings.mirror, "picture": f"data:image/jpeg;base64,{picture}"}
+    return {"ticket": stage.ticket, "picture": f"data:image/jpeg;base64,{picture}"}
 
 
-def recorded(workspace: Workspace, visitor: str, upload: Path) -> Path:
-    """What a browser has recorded, as an mp4 that any player takes, with its sound.
-
-    Args:
-        workspace: where it lies.
-        visitor: whose it is.
-        upload: the browser's file, which was uploaded to the workspace.
-
-    Raises:
-        CxanimError: no such file; UnreadableVideo, TooLarge, CannotWrite.
-    """
-    if not upload.resolve().is_relative_to(workspace.folder) or not upload.is_file():  # the name comes from the browser
-        raise CxanimError("The recording did not arrive.", "Record it again.")
-    output = workspace.new_folder(visitor) / "recording.mp4"
-    with open_video(upload) as video:
-        info = video.info
-        with open_video_writer(output, info.width_px, info.height_px, info.fps, upload) as writer:
-            for frame in video:
-                writer.write(frame)
-    upload.unlink(missing_ok=True)
-    return output
-
-
-def slow_frame(stages: Stages, asked: Any) -> dict[str, str]:
+def slow_frame(stages: Stages, asked: Any) -> dict[str, Any]:
     """The slow road: a frame from the browser, {"ticket", "time_ms", "frame"}, and the picture for it, or a problem."""
     try:
-        stage, time_s = stages.of(str(asked["ticket"])), float(asked["time_ms"]) / 1000
-        picture, state = stage.step(base64.b64decode(str(asked["frame"]), validate=True), time_s)
+        ticket, time_s = str(asked["ticket"]), float(asked["time_ms"]) / 1000
+        content = base64.b64decode(str(asked["frame"]), validate=True)
+    except (KeyError, TypeError, ValueError):
+        return {"problem": "The browser sent no frame. Load the page again."}
+    try:
+        picture, state, mirrored = stages.take(ticket).step(content, time_s)
+    except CxanimError as error:
+        return {"problem": str(error)}
+    return {"picture": base64.b64encode(picture).decode(), "state": state, "mirrored": mirrored}
+
+
+def recorded(stages: Stages, workspace: Workspace, asked: Any) -> dict[str, str]:
+    """Make an mp4 that any player takes, with its sound, of what a browser has recorded and uploaded.
+
+    Args:
+        stages: who is known.
+        workspace: where recordings lie.
+        asked: {"ticket", "path"}, from the browser.
+
+    Returns:
+        {"path"} of the mp4, or {"problem"}.
+    """
+    try:
+        visitor, upload = stages.of(str(asked["ticket"])).visitor, Path(str(asked["path"])).resolve()
+        if not upload.is_relative_to(workspace.folder) or not upload.is_file():
+            raise CxanimError("The recording did not arrive.", "Record it again.")
+        output = workspace.new_folder(visitor) / "recording.mp4"
+        with open_video(upload) as video:
+            info = video.info
+            with open_video_writer(output, info.width_px, info.height_px, info.fps, upload) as writer:
+                for frame in video:
+                    writer.write(frame)
     except CxanimError as error:
         return {"problem": str(error)}
     except (KeyError, TypeError, ValueError):
-        return {"problem": "The browser sent no frame. Load the page again."}
-    return {"picture": base64.b64encode(picture).decode(), "state": state}
+        return {"problem": "The page asked for something that there is not. Load it again."}
+    upload.unlink(missing_ok=True)
+    return {"path": str(output)}
 
 
 def commanded(stages: Stages, asked: Any) -> str | None:
