@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from editor import FLAGS, app
-from held_out import ROOT, clip_named, commit_here, head
+from held_out import ROOT, clip_named, commit_here, head, into_readme
 from playwright.sync_api import sync_playwright
 
 from cxanim.images import encode_jpeg
@@ -72,22 +72,29 @@ def main() -> None:
     parser.add_argument("--puppet", type=Path, help="a trained one, beside the photo")
     parser.add_argument("--clip", default="lp_d10", help="name of a clip in the test data's faces/")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     parser.add_argument("--serve", nargs=2, metavar=("TARGET", "PORT"), help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.serve:
         serve(Path(flags.serve[0]), int(flags.serve[1]))
         return
-    print(f"`python bench/live.py`: {time.strftime('%Y-%m-%d')}, commit {commit_here()}, {os.cpu_count()} cores.\n")
     stages = [f"{name} ms" for name in STAGES]
-    print(head("puppet", "where", "fps", "delay p50 ms", "p95 ms", *stages), flush=True)
+    lines = [
+        f"`python bench/live.py`: {time.strftime('%Y-%m-%d')}, commit {commit_here()}, {os.cpu_count()} cores.\n",
+        head("puppet", "where", "fps", "delay p50 ms", "p95 ms", *stages),
+    ]
+    print(*lines, sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         photo = flags.photo or make_examples(Path(folder))[0]
         frames = camera_frames(flags.clip)
         film = Path(folder) / "film.mjpeg"
         film.write_bytes(b"".join(frames))
         for target in filter(None, (photo, flags.puppet)):
-            alone(target, frames, flags.seconds, Path(folder))
-            in_browser(target, film, flags.seconds)
+            for made in (alone(target, frames, flags.seconds), in_browser(target, film, flags.seconds)):
+                lines.append(made)
+                print(made, flush=True)
+    if flags.readme:
+        into_readme("live", "\n".join(lines) + "\n")
 
 
 def camera_frames(clip: str) -> list[bytes]:
@@ -108,15 +115,15 @@ def camera_frames(clip: str) -> list[bytes]:
     return frames
 
 
-def row(name: str, where: str, times_s: list[float], delays_ms: list[float], stages_ms: list[float]) -> None:
+def row(name: str, where: str, times_s: list[float], delays_ms: list[float], stages_ms: list[float]) -> str:
     """A row of the table."""
     fps = (len(times_s) - 1) / (times_s[-1] - times_s[0])
     p50, p95 = np.quantile(delays_ms, [0.5, 0.95])
     stages = " | ".join(f"{ms:.1f}" for ms in stages_ms) if stages_ms else " | ".join("-" for _ in STAGES)
-    print(f"| {name} | {where} | {fps:.1f} | {p50:.0f} | {p95:.0f} | {stages} |", flush=True)
+    return f"| {name} | {where} | {fps:.1f} | {p50:.0f} | {p95:.0f} | {stages} |"
 
 
-def alone(target: Path, frames: list[bytes], seconds: float, folder: Path) -> None:
+def alone(target: Path, frames: list[bytes], seconds: float) -> str:
     """A script in the browser's place."""
     from websockets.sync.client import connect
 
@@ -145,7 +152,7 @@ def alone(target: Path, frames: list[bytes], seconds: float, folder: Path) -> No
                     times_s.append(now_s)
                     delays_ms.append(1000 * now_s - sent_ms)
                     stages_ms.append(stages)
-        row(target.stem, "a script", times_s, delays_ms, list(np.mean(stages_ms, axis=0)))
+        return row(target.stem, "a script", times_s, delays_ms, list(np.mean(stages_ms, axis=0)))
     finally:
         server.kill()
         server.wait()
@@ -167,7 +174,7 @@ def serve(target: Path, port: int) -> None:
     uvicorn.run(site, port=port, log_level="error")
 
 
-def in_browser(target: Path, film: Path, seconds: float) -> None:
+def in_browser(target: Path, film: Path, seconds: float) -> str:
     """The page itself."""
     camera = [
         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
@@ -187,14 +194,14 @@ def in_browser(target: Path, film: Path, seconds: float) -> None:
             page.locator("#live-photo input[type=file]").first.set_input_files(target)
         page.locator("#live-stage .say", has_text="Ready.").wait_for(timeout=60_000)
         page.locator("#live-stage [name=start]").click()
-        page.locator("#live-stage.shown").wait_for(timeout=60_000)
+        page.locator("#live-stage canvas[data-frame]").wait_for(timeout=60_000)
         page.evaluate("window.watchStage()")
         page.wait_for_timeout(1000 * _SETTLED_S)
         page.evaluate("window.painted = []")
         page.wait_for_timeout(1000 * seconds)
         painted = [(when, delay) for when, delay in page.evaluate("window.painted") if delay is not None]
         chromium.close()
-    row(target.stem, "the browser", [when / 1000 for when, _ in painted], [delay for _, delay in painted], [])
+    return row(target.stem, "the browser", [when / 1000 for when, _ in painted], [delay for _, delay in painted], [])
 
 
 if __name__ == "__main__":

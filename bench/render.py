@@ -49,7 +49,6 @@ def profile(photo: Path, size: int, folder: Path) -> list[float]:
     puppet = photo_puppet(seen, size)
     rest = Renderer(puppet).show(puppet.neutral_face)
     scene, renderer = Scene([seen], [puppet], [rest], AnimateSettings().longest_side), Renderer(puppet)
-    ready = prepare_drive("talk", puppet.neutral_face, DriveSettings(), Watch())
     times = []
 
     def timed(work, things: list) -> list:
@@ -59,7 +58,7 @@ def profile(photo: Path, size: int, folder: Path) -> list[float]:
         return done
 
     start_s = time.perf_counter()
-    faces = list(ready.faces)
+    faces = list(prepare_drive("talk", puppet.neutral_face, DriveSettings(), Watch()).faces)
     times.append((time.perf_counter() - start_s) / len(faces))
     windows = timed(renderer.show, faces)
     frames = timed(lambda pair: scene.show([pair[0]], [pair[1]]).copy(), list(zip(windows, faces, strict=True)))

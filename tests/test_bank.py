@@ -121,3 +121,11 @@ def test_rare_looks_are_drawn_more_often_than_their_share_and_none_is_left_out()
 
 def test_frames_that_are_all_the_same_are_drawn_alike():
     np.testing.assert_allclose(rarity(np.zeros((7, 3))), 1 / 7)
+
+
+def test_fewer_references_may_be_blended_and_none_jumps():
+    distances = np.linspace(1, 2, 12)
+    few = shares_by(distances, 3)
+    assert list(few) == [0, 1, 2] and sum(few.values()) == pytest.approx(1)
+    distances[3] = distances[2] + 1e-6  # as the next one comes as near as the last, that one goes
+    assert 2 not in shares_by(distances, 3)

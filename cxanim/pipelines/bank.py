@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cxanim.pipelines.likeness import Likeness, appearance, shares_by
+from cxanim.pipelines.likeness import BLENDED, Likeness, appearance, shares_by
 
 
 def calm_frames(faces: Sequence[np.ndarray], share: float = 0.75) -> np.ndarray:
@@ -57,10 +57,13 @@ class Retrieval:
         faces: the references' faces.
         neutral: the target's relaxed face.
         likeness: what counts when they are compared.
+        most: how many are shown at once.
     """
 
-    def __init__(self, faces: Sequence[np.ndarray], neutral: np.ndarray, likeness: Likeness | None = None):
-        self._neutral, self._likeness = neutral, likeness or Likeness()
+    def __init__(
+        self, faces: Sequence[np.ndarray], neutral: np.ndarray, likeness: Likeness | None = None, most: int = BLENDED
+    ):
+        self._neutral, self._likeness, self._most = neutral, likeness or Likeness(), most
         self._vectors = np.stack([appearance(face, neutral) for face in faces])
 
     def shares(self, face: np.ndarray, left_out: np.ndarray | None = None) -> dict[int, float]:
@@ -72,4 +75,4 @@ class Retrieval:
         distances = self._likeness.distances(self._vectors, appearance(face, self._neutral))
         if left_out is not None:
             distances[left_out] = math.inf
-        return shares_by(distances)
+        return shares_by(distances, self._most)

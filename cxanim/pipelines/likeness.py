@@ -22,7 +22,7 @@ _BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
 PARTS = ("mouth", "lids", "brows", "facing", "tilt", "place", "size")
 _PART_OF = np.repeat(np.arange(len(PARTS)), [2 * len(_MOUTH), 2 * len(_EYES), 2 * len(_BROWS), 3, 1, 2, 1])
 MOST_WEIGHT = 100.0
-_BLENDED, _LEAST_SHARE = 8, 0.02  # references that are shown at once, and the share below which none is
+BLENDED, _LEAST_SHARE = 8, 0.02  # references that are shown at once, and the share below which none is
 _STEPS, _RATE = 150, 0.05
 _LEAST_GAIN = 0.01  # of the error that must be gained by a weight e times what it was, squared: less is chance
 
@@ -71,22 +71,22 @@ def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     )
 
 
-def shares_by(distances: np.ndarray) -> dict[int, float]:
-    """Shares of the nearest eight by their distances (N,), the nearest first, summing to 1.
+def shares_by(distances: np.ndarray, most: int = BLENDED) -> dict[int, float]:
+    """Shares of the `most` nearest by their distances (N,), the nearest first, summing to 1.
 
-    A share falls as one over the distance and is 0 at that of the ninth, so that none jumps when another reference
+    A share falls as one over the distance and is 0 at that of the next, so that none jumps when another reference
     comes in; one that is met exactly is shown alone. What may not be chosen has an infinite distance.
 
     Source: R. Franke, G. Nielson, "Smooth interpolation of large sets of scattered data", IJNME 15 (1980), with
     exponent 1: w = 1/d - 1/R.
     """
-    order = [int(number) for number in np.argsort(distances)[: _BLENDED + 1] if np.isfinite(distances[number])]
+    order = [int(number) for number in np.argsort(distances)[: most + 1] if np.isfinite(distances[number])]
     if not order:
         raise ValueError("distances: got none that is finite, expected at least one")
     if len(order) == 1 or distances[order[0]] == 0:
         return {order[0]: 1.0}
     near = distances[order]
-    weights = 1 / near - (1 / near[-1] if len(order) > _BLENDED else 0)
+    weights = 1 / near - (1 / near[-1] if len(order) > most else 0)
     weights /= max(weights.sum(), 1e-12)
     kept = {number: share for number, share in zip(order, weights.tolist(), strict=True) if share > _LEAST_SHARE}
     if not kept:  # all are equally far
@@ -132,6 +132,6 @@ def learn_likeness(parts: np.ndarray, shown: np.ndarray, truth: np.ndarray, allo
 def _shares(distances: torch.Tensor) -> torch.Tensor:
     """What `shares_by` gives for each row of distances (T, N), but for the least shares, which it leaves out."""
     falls = 1 / distances
-    if distances.shape[1] > _BLENDED:
-        falls = (falls - falls.topk(_BLENDED + 1, dim=1).values[:, -1:]).clamp(min=0)
+    if distances.shape[1] > BLENDED:
+        falls = (falls - falls.topk(BLENDED + 1, dim=1).values[:, -1:]).clamp(min=0)
     return falls / falls.sum(1, keepdim=True).clamp(min=1e-12)

@@ -21,6 +21,7 @@ from cxanim.settings import setting
 
 CALIBRATION_S = 1.0
 LEAST_PX = 128
+MOST_BLENDED = 4  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
 _HOLD_S, _LEAVE_S, _COME_S = 0.25, 0.8, 0.35
 _KEY_S = 0.15
 _LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
@@ -147,7 +148,7 @@ class LivePuppet:
         size_px = self._pace.size_px if self.settings.adapt else self.puppet.size_px
         if size_px not in self._renderers:
             puppet = self.puppet if size_px == self.puppet.size_px else self.puppet.resized(size_px)
-            self._renderers[size_px] = Renderer(puppet, self._device)
+            self._renderers[size_px] = Renderer(puppet, self._device, most_blended=MOST_BLENDED)
             self._renderers[size_px].show(face)  # the first picture takes longer than the others
         began_s = time.perf_counter()
         picture = self._renderers[size_px].show(face)

@@ -17,6 +17,7 @@ from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp
 from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.grain import Grain
+from cxanim.pipelines.likeness import BLENDED
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.steady import Steady
 
@@ -31,17 +32,25 @@ class Renderer:
         puppet: what to show.
         device: where its network runs.
         moving_background: let the background follow the head instead of standing still.
+        most_blended: how many references are shown at once: fewer are quicker.
 
     Attributes:
         retrieval: chooses which references are shown for a face.
     """
 
-    def __init__(self, puppet: Puppet, device: torch.device | None = None, *, moving_background: bool = False):
+    def __init__(
+        self,
+        puppet: Puppet,
+        device: torch.device | None = None,
+        *,
+        moving_background: bool = False,
+        most_blended: int = BLENDED,
+    ):
         self.puppet, self.device = puppet, device or torch.device("cpu")
         self._moving_background = moving_background
         self._warps: dict[int, Warp] = {}
         faces = [reference.face for reference in puppet.references]
-        self.retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness)
+        self.retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness, most_blended)
         self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._repeats = 0
