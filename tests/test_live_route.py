@@ -172,7 +172,7 @@ def test_a_puppet_that_cannot_start_is_said_and_keeps_no_place(
     def broken(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("cxanim.pipelines.live.LivePuppet.show", broken)
+    monkeypatch.setattr("cxanim.pipelines.live.LivePuppet.prepare", broken)
     with client.websocket_connect(f"/live?ticket={stage.ticket}") as socket:
         assert json.loads(socket.receive_text())["problem"]
         assert closing_code(socket) == 1011

@@ -7,6 +7,7 @@ instead, mirrored, as far as that was seen better.
 """
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -75,75 +76,47 @@ class FaceMap:
         self._size_px = size_px
         self._inside = None if matte is None else _well_inside(matte, face)
         self._step = max(1, size_px // _FINEST_PX)
-        self._triangles = np.vstack([face_triangles(), strips()])
+        self._triangles = _all_triangles()
         points = face[:468, :2].astype(np.float64) * size_px
         self._source = points[self._triangles]
         self._mirrored = points[mirrored_points()][self._triangles]
         self._facing = facing(face, self._triangles)
         self._facing_mirrored = facing(face[:468][mirrored_points()] * (-1, 1, 1), self._triangles)
         self._border = border_window(size_px // self._step, held_edges) if any(held_edges) else None
-        self._canvas = np.empty((0, 0), np.int32)
 
     def at(self, face: np.ndarray) -> FaceLayer | None:
         """The face shown as `face` (478, 3); None where none of it is in the picture."""
-        step, size = self._step, self._size_px
-        target = (face[:468, :2].astype(np.float64) * size)[self._triangles]
-        low = np.maximum(np.floor(target.min((0, 1)) / step).astype(int) - _MARGIN, 0)
-        high = np.minimum(np.ceil(target.max((0, 1)) / step).astype(int) + _MARGIN, size // step)
-        if (high - low < 2).any():
+        sheet = _sheet(face.tobytes(), face.dtype.str, self._size_px, self._step)
+        if sheet is None:
             return None
-        (x0, y0), (width, height) = low, high - low
-        if self._canvas.shape != (height, width):
-            self._canvas = np.empty((height, width), np.int32)
-        seen = np.flatnonzero(signed_areas(target) > 0)
-        depth = face[:468, 2][self._triangles[seen]].mean(1)
-        painted = paint(self._canvas, target / step - low, seen[np.argsort(-depth)])
-        covered = (painted >= 0).astype(np.float32)
-        # Two nodes further out, so that what is smoothed and upsampled at the edge is the face's own.
-        further = cv2.dilate(painted.astype(np.float32), np.ones((5, 5), np.uint8)).astype(np.int32)
-        which = np.where(painted >= 0, painted, further)
-        rows, columns = np.nonzero(which >= 0)
-        which = which[rows, columns]
-        places = ((np.stack([columns, rows], 1) + low + 0.5) * step).astype(np.float32)
-        source = looked_up(places, which, target, self._source)
-        look = self._grid(places, rows, columns, source, (height, width))
-        cover = np.clip(2 * cv2.blur(covered, (3, 3)) - 1, 0, 1)
-        guess = self._guess(self._guessed(face, which, source), target, places, rows, columns, which, (height, width))
-        return FaceLayer(int(x0 * step), int(y0 * step), look, self._fine(cover), guess)
+        step, places, which = self._step, sheet.places, sheet.which
+        source = looked_up(places, which, sheet.target, self._source)
+        look = self._grid(sheet, source)
+        guess = self._guess(sheet, self._guessed(face, which, source))
+        return FaceLayer(sheet.x0 * step, sheet.y0 * step, look, self._fine(sheet.cover), guess)
 
-    def _guess(
-        self,
-        weights: np.ndarray,
-        target: np.ndarray,
-        places: np.ndarray,
-        rows: np.ndarray,
-        columns: np.ndarray,
-        which: np.ndarray,
-        shape: tuple[int, int],
-    ) -> Guess | None:
+    def _guess(self, sheet: "_Sheet", weights: np.ndarray) -> Guess | None:
         if weights.max() < 0.05:
             return None
-        share = np.zeros(shape, np.float32)
-        share[rows, columns] = weights
+        share = np.zeros(sheet.cover.shape, np.float32)
+        share[sheet.rows, sheet.columns] = weights
         share = cv2.blur(share, (7, 7))
         there = share > 0.02
         if not there.any():
             return None
         y0, y1 = np.flatnonzero(there.any(1))[[0, -1]] + (0, 1)
         x0, x1 = np.flatnonzero(there.any(0))[[0, -1]] + (0, 1)
-        look = self._grid(places, rows, columns, looked_up(places, which, target, self._mirrored), shape)
+        look = self._grid(sheet, looked_up(sheet.places, sheet.which, sheet.target, self._mirrored))
         step = self._step
         part = slice(y0 * step, y1 * step), slice(x0 * step, x1 * step)
         return Guess(*part, np.ascontiguousarray(look[part]), self._fine(share[y0:y1, x0:x1]))
 
-    def _grid(
-        self, places: np.ndarray, rows: np.ndarray, columns: np.ndarray, look: np.ndarray, shape: tuple[int, int]
-    ) -> np.ndarray:
+    def _grid(self, sheet: "_Sheet", look: np.ndarray) -> np.ndarray:
         """Ways of the nodes as a map in pixels, for ``cv2.remap``."""
-        height, width = shape
+        height, width = sheet.cover.shape
         way = np.zeros((height, width, 2), np.float32)
-        way[rows, columns] = look - places
-        x0, y0 = np.round(places[0] / self._step - 0.5 - (columns[0], rows[0])).astype(int)
+        way[sheet.rows, sheet.columns] = look - sheet.places
+        x0, y0 = sheet.x0, sheet.y0
         # Where triangles fold over one another at the corners of the mouth, their edges would be seen.
         way = cv2.blur(way, (3, 3))
         if self._border is not None:
@@ -176,6 +149,58 @@ class FaceMap:
         outside = 1 - self._inside[rows, columns]
         turned = (_rise(stretched, 1.05, 1.3) * _rise(better, 0.0, 0.15))[which]
         return np.maximum(weights, outside * turned)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """What a face covers, whichever picture it is shown from; not to be written to.
+
+    Attributes:
+        x0, y0: first column and row of its window, in nodes.
+        target: (T, 3, 2) corners of its triangles, in pixels.
+        rows, columns, which, places: of each node (N,) on the face and a little beyond: where it is in the window,
+            which triangle it looks through, and where it is in the picture, (x, y) in pixels.
+        cover: (h, w) float32, 1 on the face, falling to 0 within its edge.
+    """
+
+    x0: int
+    y0: int
+    target: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    which: np.ndarray
+    places: np.ndarray
+    cover: np.ndarray
+
+
+# References of a clip's puppet are shown as one face, one after the other, and its triangles are painted once.
+@lru_cache(maxsize=4)
+def _sheet(points: bytes, dtype: str, size_px: int, step: int) -> _Sheet | None:
+    """The sheet of a face (478, 3), given by its bytes; None where none of it is in the picture."""
+    face = np.frombuffer(points, dtype).reshape(-1, 3)
+    triangles = _all_triangles()
+    target = (face[:468, :2].astype(np.float64) * size_px)[triangles]
+    low = np.maximum(np.floor(target.min((0, 1)) / step).astype(int) - _MARGIN, 0)
+    high = np.minimum(np.ceil(target.max((0, 1)) / step).astype(int) + _MARGIN, size_px // step)
+    if (high - low < 2).any():
+        return None
+    width, height = high - low
+    seen = np.flatnonzero(signed_areas(target) > 0)
+    depth = face[:468, 2][triangles[seen]].mean(1)
+    painted = paint(np.empty((height, width), np.int32), target / step - low, seen[np.argsort(-depth)])
+    covered = (painted >= 0).astype(np.float32)
+    # Two nodes further out, so that what is smoothed and upsampled at the edge is the face's own.
+    further = cv2.dilate(painted.astype(np.float32), np.ones((5, 5), np.uint8)).astype(np.int32)
+    which = np.where(painted >= 0, painted, further)
+    rows, columns = np.nonzero(which >= 0)
+    places = ((np.stack([columns, rows], 1) + low + 0.5) * step).astype(np.float32)
+    cover = np.clip(2 * cv2.blur(covered, (3, 3)) - 1, 0, 1)
+    return _Sheet(int(low[0]), int(low[1]), target, rows, columns, which[rows, columns], places, cover)
+
+
+@cache
+def _all_triangles() -> np.ndarray:
+    return np.vstack([face_triangles(), strips()])
 
 
 def _well_inside(matte: np.ndarray, face: np.ndarray) -> np.ndarray:

@@ -145,17 +145,29 @@ class LivePuppet:
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 of a face; not to be written to. S is smaller where the machine is slow."""
-        size_px = self._pace.size_px if self.settings.adapt else self.puppet.size_px
-        if size_px not in self._renderers:
-            puppet = self.puppet if size_px == self.puppet.size_px else self.puppet.resized(size_px)
-            self._renderers[size_px] = Renderer(puppet, self._device, most_blended=MOST_BLENDED)
-            self._renderers[size_px].show(face)  # the first picture takes longer than the others
+        renderer = self._renderer()
         began_s = time.perf_counter()
-        picture = self._renderers[size_px].show(face)
+        picture = renderer.show(face)
         now_s = time.perf_counter()
         if self.settings.adapt:
             self._pace.note(1000 * (now_s - began_s), now_s)
         return picture
+
+    def prepare(self) -> None:
+        """Make ready what the first pictures would wait for: some seconds for a puppet of many references."""
+        renderer = self._renderer()
+        for number in range(len(self.puppet.references)):
+            renderer.warp(number)
+        renderer.show(self.puppet.neutral_face)
+
+    def _renderer(self) -> Renderer:
+        """What shows pictures of the size that the machine can keep up with."""
+        size_px = self._pace.size_px if self.settings.adapt else self.puppet.size_px
+        if size_px not in self._renderers:
+            puppet = self.puppet if size_px == self.puppet.size_px else self.puppet.resized(size_px)
+            self._renderers[size_px] = Renderer(puppet, self._device, most_blended=MOST_BLENDED)
+            self._renderers[size_px].show(puppet.neutral_face)  # the first picture takes longer than the others
+        return self._renderers[size_px]
 
     def close(self) -> None:
         """Free the detector."""

@@ -90,6 +90,7 @@ def live_from_camera(
         if output is not None:
             writer = stack.enter_context(open_video_writer(output, size_px, size_px, SHOWN_FPS))
         live = LivePuppet(puppet, settings, machine.prepare())
+        live.prepare()
         loop = LiveLoop(live, screen.deliver, screen.fail)
         stack.callback(loop.close)
         eye = _Eye(seeing, loop)

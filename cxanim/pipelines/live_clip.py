@@ -57,7 +57,9 @@ def live_from_clip(
     ensure_video_writable(output)
     screen = Screen(puppet.references[puppet.neutral].picture)
     with open_video(clip, max_side_px=DETECTION_SIDE_PX) as video:
-        loop = LiveLoop(LivePuppet(puppet, settings, machine.prepare()), screen.deliver, screen.fail)
+        live = LivePuppet(puppet, settings, machine.prepare())
+        live.prepare()
+        loop = LiveLoop(live, screen.deliver, screen.fail)
         size_px, fps = puppet.size_px, video.info.fps
         try:
             with open_video_writer(output, size_px, size_px, fps, clip) as writer:

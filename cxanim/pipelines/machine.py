@@ -1,12 +1,18 @@
 """Where a job runs and how it is repeated: device, threads and seed."""
 
+import ctypes
 import os
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from cxanim.errors import BadSetting
 from cxanim.settings import Settings, setting
+
+# Of glibc's malloc.h, and in bytes: the largest piece that is kept is the largest that it takes for one.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_KEPT, _MOST_KEPT = 32 << 20, 256 << 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,22 @@ class Machine(Settings):
         """Set torch's threads and seed; return the device."""
         torch.set_num_threads(self.thread_count)
         torch.manual_seed(self.seed)
+        keep_freed_memory()
         return self.torch_device
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let this program keep some of the memory that it frees, since it wants as much again for the next frame.
+
+    By default the C library hands large pieces back to the system, which then clears thousands of pages for every
+    picture that a network makes. Only glibc can be told; return whether it was.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT) and mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT))
 
 
 def cores() -> int:

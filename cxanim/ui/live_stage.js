@@ -52,6 +52,7 @@ async function start() {
   stream.getVideoTracks()[0].addEventListener("ended", () => stop("The camera was unplugged. Plug it in, then press Start again.", true));
   video.srcObject = stream;
   show(true);
+  say("One moment: the puppet is being made ready");
   retries = 0;
   connect();
   look();

@@ -92,7 +92,7 @@ class Stage:
     def connect(self, deliver: Callable[[Shown], None], failed: Callable[[Exception], None]) -> LiveLoop:
         """Put a camera before it, instead of the one that was there, which is told."""
         live = LivePuppet(self.puppet, self._settings, self._device)
-        live.show(self.puppet.neutral_face)
+        live.prepare()
         loop = LiveLoop(live, deliver, failed, _decoded, _encoded)
         with self._changing:
             live.settings = self._settings
