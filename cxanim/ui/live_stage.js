@@ -72,8 +72,7 @@ function stop(words = "", bad = false) {
 }
 
 function look() {  // at the camera's next frame
-  const wait = video.requestVideoFrameCallback ? "requestVideoFrameCallback" : null;
-  looking = wait ? video[wait](send) : requestAnimationFrame(send);
+  looking = video.requestVideoFrameCallback ? video.requestVideoFrameCallback(send) : requestAnimationFrame(send);
 }
 
 function send() {
@@ -293,4 +292,5 @@ function chosen() {
 }
 watch("value", chosen);
 show(false);
+say("Choose a photo or a puppet.");
 chosen();

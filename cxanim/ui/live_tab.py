@@ -22,6 +22,8 @@ from cxanim.ui.style import step
 from cxanim.ui.workspace import Workspace
 from cxanim.video import open_video, open_video_writer
 
+# Who chooses a face waits for nobody else's.
+_QUEUED: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", concurrency_limit=None)
 _TARGETS = {"photo": "A photo", "puppet": "A puppet"}
 _KEYS = "".join(
     f'<button type="button" data-sliders="{sliders}">{name.capitalize()}</button>' for name, sliders in KEYS.items()
@@ -118,26 +120,12 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
             mine.change(controls.read(values))
 
     target = [kind, photo, puppet, *controls.components]
-    gr.on(
-        [photo.change, puppet.change],
-        prepare,
-        target,
-        [stage, status],
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    gr.on([photo.change, puppet.change], prepare, target, [stage, status], **_QUEUED)
     kind.change(_shown, kind, [photo, puppet], **PRIVATE).then(prepare, target, [stage, status], **PRIVATE)
     tries.dataset.click(lambda: "photo", None, kind, **PRIVATE)
     for name, component in zip(controls.names, controls.components, strict=True):
         if name == "size":
-            component.change(
-                prepare,
-                target,
-                [stage, status],
-                show_progress="hidden",
-                api_visibility="private",
-                concurrency_limit=None,
-            )
+            component.change(prepare, target, [stage, status], **_QUEUED)
         else:
             component.change(change, [*controls.components], None, **PRIVATE)
 
