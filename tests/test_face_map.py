@@ -7,7 +7,7 @@ from cxanim.motion import landmarks as lm
 from cxanim.motion.detect import face_triangles
 from cxanim.motion.face_map import FaceMap, facing
 from cxanim.motion.symmetry import mirrored_points
-from cxanim.motion.triangles import looked_up, paint, signed_areas
+from cxanim.motion.triangles import interpolation, paint, signed_areas
 from cxanim.motion.warp import Warp
 
 SIZE_PX = 256
@@ -33,8 +33,10 @@ def test_a_triangle_by_hand():
     source = np.array([[[1.0, 1.0], [5.0, 1.0], [1.0, 5.0]]])
     np.testing.assert_allclose(signed_areas(target), [64])
     places = np.array([[2.0, 2.0], [10.0, 2.0], [4.0, 6.0]])
-    found = looked_up(places, np.zeros(3, int), target, source)
-    np.testing.assert_allclose(found, [[1, 1], [5, 1], [2, 3]], atol=1e-5)
+    hanging = interpolation(places, np.zeros(3, int), target, np.array([[4, 0, 2]]), 5)
+    assert hanging.shape == (3, 5)
+    np.testing.assert_allclose(hanging[:, [4, 0, 2]] @ source[0], [[1, 1], [5, 1], [2, 3]], atol=1e-5)
+    assert abs(hanging[:, [1, 3]]).sum() == 0  # points of other triangles have no say
     painted = paint(np.empty((12, 12), np.int32), target, np.array([0]))
     assert painted[4, 4] == 0 and painted[0, 0] == -1 and painted[11, 11] == -1
 

@@ -8,7 +8,7 @@ import torch
 from faces import SIZE_PX, portrait, portrait_face
 
 from cxanim.models.crn import Window
-from cxanim.motion.warp import reach_of
+from cxanim.motion.warp import mixed, reach_of
 from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.puppet import (
     CONDITION_CHANNELS,
@@ -18,7 +18,7 @@ from cxanim.pipelines.puppet import (
     Reference,
     make_network,
 )
-from cxanim.pipelines.render import LARGEST_NUDGE, Renderer, as_condition, as_pictures, blend, refine
+from cxanim.pipelines.render import LARGEST_NUDGE, Renderer, as_condition, as_pictures, refine
 from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_stillness, flicker_ratio
 
 SIZE = 32
@@ -177,8 +177,8 @@ def test_a_face_that_comes_again_is_shown_once_more_and_settles_when_it_stays():
 
 def test_a_blend_is_the_mean_by_shares():
     pictures = [np.full((4, 4, 4), level, np.uint8) for level in (10, 50, 255)]
-    assert (blend(pictures, [0.5, 0.25, 0.25]) == 81).all()  # 5 + 12.5 + 63.75
-    assert blend(pictures[:1], [1.0]) is pictures[0]
+    assert (mixed(pictures, [0.5, 0.25, 0.25]) == 81).all()  # 5 + 12.5 + 63.75
+    assert mixed(pictures[:1], [1.0]) is pictures[0]
 
 
 def test_a_background_that_moves_along_is_not_refined_either():

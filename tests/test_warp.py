@@ -12,7 +12,7 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.head import rotation_from_angles
 from cxanim.motion.mesh import MeshMap, motion_in_eyes, upsampled
 from cxanim.motion.retarget import perform, still
-from cxanim.motion.warp import Warp, background_plate, composite, face_stencil
+from cxanim.motion.warp import Warp, _leading, background_plate, composite, face_stencil, shown_together
 
 SIZE_PX = 256
 
@@ -44,20 +44,20 @@ def test_the_pictures_own_face_gives_the_picture_back(layered):
 
 def test_a_map_speaks_of_pixel_centres_x_first():
     # Entry (row 3, column 5) of a map of 64 belongs to (5.5 / 64, 3.5 / 64); the face's own map leads there itself.
-    backward = MeshMap(portrait_face(), nodes=64).backward(portrait_face())
-    np.testing.assert_allclose(backward[3, 5], (5.5 / 64, 3.5 / 64), atol=1e-6)
-    np.testing.assert_allclose(backward, identity(64), atol=1e-5)
+    look = upsampled(MeshMap(portrait_face(), nodes=64).way(portrait_face()), 64)
+    np.testing.assert_allclose(look[3, 5], (5, 3), atol=1e-5)
+    np.testing.assert_allclose((look + 0.5) / 64, identity(64), atol=1e-5)
 
 
 def test_an_upsampled_map_counts_in_pixels_whose_integers_are_centres_up_to_the_edges():
-    full = upsampled(identity(32).astype(np.float32), 256)
+    full = upsampled(np.tile(np.float32((0.25, -0.5)), (32, 32, 1)), 256)
     for row, column in ((0, 0), (0, 255), (100, 7), (255, 255)):
-        np.testing.assert_allclose(full[row, column], (column, row), atol=1e-3)
+        np.testing.assert_allclose(full[row, column], (column + 64, row - 128), atol=1e-3)
 
 
 def test_a_face_that_moves_right_is_fetched_from_the_left():
     # The map is backward: the pixel at the moved nose looks to where the nose was, 12 px to its left, 8 px below it.
-    backward = upsampled(MeshMap(portrait_face()).backward(moved(12, -8)), SIZE_PX)
+    backward = upsampled(MeshMap(portrait_face()).way(moved(12, -8)), SIZE_PX)
     column, row = np.floor(moved(12, -8)[lm.NOSE_TIP, :2] * SIZE_PX).astype(int)
     np.testing.assert_allclose(backward[row, column], (column - 12, row + 8), atol=0.5)
 
@@ -80,7 +80,7 @@ def test_a_face_that_moves_takes_its_pixels_along():
 def test_hair_goes_along_with_the_head_and_the_collar_as_far_as_it_follows(follows: float, least: float, most: float):
     face, right_px = portrait_face(), 6
     mesh = MeshMap(face, SIZE_PX, body_follows=follows)
-    way_px = SIZE_PX * (identity(SIZE_PX) - mesh.backward(moved(right_px, 0)))[..., 0]
+    way_px = -SIZE_PX * mesh.way(moved(right_px, 0))[..., 0]
     centre = face[list(lm.FACE_OVAL), :2].mean(0)
 
     def carried(towards: int, how_far: float) -> float:
@@ -107,6 +107,26 @@ def test_the_background_is_bit_for_bit_the_pictures_while_the_head_turns():
     assert difference(shown[~background], portrait()[~background]) > 2
 
 
+def test_pictures_shown_together_are_the_mean_of_each_by_its_share():
+    face, plate = acted(yaw_deg=8, jaw=0.4), np.full_like(portrait(), 200)
+    other = acted(yaw_deg=-6, smile=0.5)
+    warps = [
+        Warp(picture, own, face_stencil(own, SIZE_PX), plate)
+        for picture, own in ((portrait(), portrait_face()), (cv2.GaussianBlur(portrait(), (0, 0), 3), other))
+    ]
+    shown, alpha = shown_together(warps, [0.7, 0.3], face)
+    each = [warp.show_with_alpha(face).astype(float) for warp in warps]
+    wanted = 0.7 * each[0] + 0.3 * each[1]
+    assert np.abs(np.dstack([shown, alpha]) - wanted).max() <= 3
+    assert difference(each[0], each[1]) > 1
+
+
+def test_details_are_drawn_from_the_nearest_pictures_and_none_jumps():
+    assert _leading([0.6, 0.4]) == [0.6, 0.4]
+    np.testing.assert_allclose(_leading([0.5, 0.3, 0.2]), [0.75, 0.25])
+    np.testing.assert_allclose(_leading([0.4, 0.3, 0.3]), [1, 0])  # the second and the third change places
+
+
 def test_a_given_plate_is_what_stands_behind():
     plate = np.full_like(portrait(), 77)
     shown = Warp(portrait(), portrait_face(), face_stencil(portrait_face(), SIZE_PX), plate).show(portrait_face())
@@ -123,11 +143,10 @@ def test_a_held_edge_does_not_move(edge):
     near = portrait_face() + np.float32((*to, 0))
     push = near + np.float32((*(0.15 * np.sign(to)), 0))
     strip = [np.s_[:, 0], np.s_[0], np.s_[:, -1], np.s_[-1]][edge]
-    own = identity(128)
-    free, kept = (MeshMap(near, 128, edges).backward(push) for edges in ((False,) * 4, held))
-    assert np.abs(free - own)[strip].max() > 3 / 128  # nothing held: more than three nodes away
-    assert np.abs(kept - own)[strip].max() < 1e-6
-    assert np.abs(kept - own).max() > 3 / 128
+    free, kept = (MeshMap(near, 128, edges).way(push) for edges in ((False,) * 4, held))
+    assert np.abs(free)[strip].max() > 3 / 128  # nothing held: more than three nodes away
+    assert np.abs(kept)[strip].max() < 1e-6
+    assert np.abs(kept).max() > 3 / 128
 
 
 def test_no_hole_opens_whatever_the_face_does():
@@ -147,9 +166,10 @@ def test_no_hole_opens_whatever_the_face_does():
 def test_maps_are_finite_and_lead_into_or_near_the_picture(further):
     """Wherever a driver's face goes, which may be further than sliders do."""
     performance = ExpressionBasis(portrait_face()).performance(Expression(jaw=1, pucker=1))
-    backward = MeshMap(portrait_face()).backward(perform(replace(performance, **further), portrait_face()))
-    assert backward.shape == (128, 128, 2)
-    assert np.isfinite(backward).all()
+    way = MeshMap(portrait_face()).way(perform(replace(performance, **further), portrait_face()))
+    assert way.shape == (128, 128, 2)
+    assert np.isfinite(way).all()
+    backward = identity(128) + way
     assert backward.min() > -0.5 and backward.max() < 1.5
 
 

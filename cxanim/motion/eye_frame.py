@@ -45,8 +45,9 @@ class EyeFrame:
 
     def inside(self, points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (..., 2) of the picture along and down the eye."""
-        away = points_px - self.origin_px
-        return away @ self.x / self.width_px, away @ self.y / self.width_px
+        away = points_px - self.origin_px.astype(points_px.dtype)
+        x, y = ((axis / self.width_px).astype(points_px.dtype) for axis in (self.x, self.y))
+        return away @ x, away @ y
 
     def fetch(self, picture: np.ndarray, along: np.ndarray, down: np.ndarray) -> np.ndarray:
         """What a picture has at these places of the eye."""
@@ -67,6 +68,8 @@ class EyeFrame:
 
 
 def places(x0: int, y0: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Centres (h, w, 2) of the pixels of a window."""
-    columns, rows = np.meshgrid(np.arange(shape[1]) + x0 + 0.5, np.arange(shape[0]) + y0 + 0.5)
-    return np.stack([columns, rows], axis=2)
+    """Centres (h, w, 2) float32 of the pixels of a window."""
+    centres = np.empty((*shape[:2], 2), np.float32)
+    centres[..., 0] = np.arange(shape[1]) + x0 + 0.5
+    centres[..., 1] = (np.arange(shape[0]) + y0 + 0.5)[:, None]
+    return centres

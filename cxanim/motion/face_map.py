@@ -11,11 +11,12 @@ from functools import cache, lru_cache
 
 import cv2
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from cxanim.motion.detect import face_triangles
 from cxanim.motion.mesh import Edges, border_window, strips
 from cxanim.motion.symmetry import mirrored_points
-from cxanim.motion.triangles import looked_up, paint, signed_areas
+from cxanim.motion.triangles import interpolation, paint, signed_areas
 
 _FINEST_PX = 256  # up to this side every pixel is mapped, beyond it every other
 _RIM = 0.05  # how wide the outline of a person is, in widths of the face
@@ -78,8 +79,7 @@ class FaceMap:
         self._step = max(1, size_px // _FINEST_PX)
         self._triangles = _all_triangles()
         points = face[:468, :2].astype(np.float64) * size_px
-        self._source = points[self._triangles]
-        self._mirrored = points[mirrored_points()][self._triangles]
+        self._points, self._mirrored = points, points[mirrored_points()]
         self._facing = facing(face, self._triangles)
         self._facing_mirrored = facing(face[:468][mirrored_points()] * (-1, 1, 1), self._triangles)
         self._border = border_window(size_px // self._step, held_edges) if any(held_edges) else None
@@ -89,11 +89,10 @@ class FaceMap:
         sheet = _sheet(face.tobytes(), face.dtype.str, self._size_px, self._step)
         if sheet is None:
             return None
-        step, places, which = self._step, sheet.places, sheet.which
-        source = looked_up(places, which, sheet.target, self._source)
-        look = self._grid(sheet, source)
-        guess = self._guess(sheet, self._guessed(face, which, source))
-        return FaceLayer(sheet.x0 * step, sheet.y0 * step, look, self._fine(sheet.cover), guess)
+        way = sheet.ways(self._points)
+        look = self._grid(sheet, way)
+        guess = self._guess(sheet, self._guessed(face, sheet, way))
+        return FaceLayer(sheet.x0 * self._step, sheet.y0 * self._step, look, self._fine(sheet.cover), guess)
 
     def _guess(self, sheet: "_Sheet", weights: np.ndarray) -> Guess | None:
         if weights.max() < 0.05:
@@ -106,16 +105,16 @@ class FaceMap:
             return None
         y0, y1 = np.flatnonzero(there.any(1))[[0, -1]] + (0, 1)
         x0, x1 = np.flatnonzero(there.any(0))[[0, -1]] + (0, 1)
-        look = self._grid(sheet, looked_up(sheet.places, sheet.which, sheet.target, self._mirrored))
+        look = self._grid(sheet, sheet.ways(self._mirrored))
         step = self._step
         part = slice(y0 * step, y1 * step), slice(x0 * step, x1 * step)
         return Guess(*part, np.ascontiguousarray(look[part]), self._fine(share[y0:y1, x0:x1]))
 
-    def _grid(self, sheet: "_Sheet", look: np.ndarray) -> np.ndarray:
+    def _grid(self, sheet: "_Sheet", ways: np.ndarray) -> np.ndarray:
         """Ways of the nodes as a map in pixels, for ``cv2.remap``."""
         height, width = sheet.cover.shape
         way = np.zeros((height, width, 2), np.float32)
-        way[sheet.rows, sheet.columns] = look - sheet.places
+        way[sheet.rows, sheet.columns] = ways
         x0, y0 = sheet.x0, sheet.y0
         # Where triangles fold over one another at the corners of the mouth, their edges would be seen.
         way = cv2.blur(way, (3, 3))
@@ -131,23 +130,19 @@ class FaceMap:
             return nodes
         return cv2.resize(nodes, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_LINEAR)
 
-    def _guessed(self, face: np.ndarray, which: np.ndarray, source_px: np.ndarray) -> np.ndarray:
-        """How much of each node (N,) is taken from the other side of the face.
-
-        Args:
-            which: (N,) triangles that the nodes lie in.
-            source_px: (N, 2) where they look in the picture.
-        """
+    def _guessed(self, face: np.ndarray, sheet: "_Sheet", ways: np.ndarray) -> np.ndarray:
+        """How much of each node (N,), which looks at its own place plus its way (N, 2), is taken from the other side
+        of the face."""
         now = facing(face, self._triangles)
         stretched = now / np.maximum(self._facing, 0.05)
         better = self._facing_mirrored - self._facing
-        weights = (_rise(stretched, 1.5, 3.0) * _rise(now, 0.15, 0.4) * _rise(better, 0.1, 0.35))[which]
+        weights = (_rise(stretched, 1.5, 3.0) * _rise(now, 0.15, 0.4) * _rise(better, 0.1, 0.35))[sheet.which]
         if self._inside is None:
             return weights
         # The mesh of a face that is turned away reaches over its outline: what lies behind is no cheek.
-        columns, rows = np.clip(source_px.astype(int), 0, self._size_px - 1).T
+        columns, rows = np.clip((sheet.places + ways).astype(int), 0, self._size_px - 1).T
         outside = 1 - self._inside[rows, columns]
-        turned = (_rise(stretched, 1.05, 1.3) * _rise(better, 0.0, 0.15))[which]
+        turned = (_rise(stretched, 1.05, 1.3) * _rise(better, 0.0, 0.15))[sheet.which]
         return np.maximum(weights, outside * turned)
 
 
@@ -157,29 +152,36 @@ class _Sheet:
 
     Attributes:
         x0, y0: first column and row of its window, in nodes.
-        target: (T, 3, 2) corners of its triangles, in pixels.
+        points: (468, 2) points of its mesh, in pixels.
         rows, columns, which, places: of each node (N,) on the face and a little beyond: where it is in the window,
             which triangle it looks through, and where it is in the picture, (x, y) in pixels.
+        from_points: (N, 468) what the points do, at the nodes.
         cover: (h, w) float32, 1 on the face, falling to 0 within its edge.
     """
 
     x0: int
     y0: int
-    target: np.ndarray
+    points: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
     which: np.ndarray
     places: np.ndarray
+    from_points: csr_matrix
     cover: np.ndarray
+
+    def ways(self, points: np.ndarray) -> np.ndarray:
+        """How far from each node (N, 2) it is to where it looks in a picture whose face has these points (468, 2)."""
+        return self.from_points @ (points - self.points).astype(np.float32)
 
 
 # References of a clip's puppet are shown as one face, one after the other, and its triangles are painted once.
 @lru_cache(maxsize=4)
-def _sheet(points: bytes, dtype: str, size_px: int, step: int) -> _Sheet | None:
+def _sheet(face_bytes: bytes, dtype: str, size_px: int, step: int) -> _Sheet | None:
     """The sheet of a face (478, 3), given by its bytes; None where none of it is in the picture."""
-    face = np.frombuffer(points, dtype).reshape(-1, 3)
+    face = np.frombuffer(face_bytes, dtype).reshape(-1, 3)
     triangles = _all_triangles()
-    target = (face[:468, :2].astype(np.float64) * size_px)[triangles]
+    points_px = face[:468, :2].astype(np.float64) * size_px
+    target = points_px[triangles]
     low = np.maximum(np.floor(target.min((0, 1)) / step).astype(int) - _MARGIN, 0)
     high = np.minimum(np.ceil(target.max((0, 1)) / step).astype(int) + _MARGIN, size_px // step)
     if (high - low < 2).any():
@@ -195,7 +197,9 @@ def _sheet(points: bytes, dtype: str, size_px: int, step: int) -> _Sheet | None:
     rows, columns = np.nonzero(which >= 0)
     places = ((np.stack([columns, rows], 1) + low + 0.5) * step).astype(np.float32)
     cover = np.clip(2 * cv2.blur(covered, (3, 3)) - 1, 0, 1)
-    return _Sheet(int(low[0]), int(low[1]), target, rows, columns, which[rows, columns], places, cover)
+    which = which[rows, columns]
+    from_points = interpolation(places, which, target, triangles, len(points_px))
+    return _Sheet(int(low[0]), int(low[1]), points_px, rows, columns, which, places, from_points, cover)
 
 
 @cache

@@ -1,9 +1,28 @@
 """Laying a small picture into a polygon of a large one, with a smooth edge."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 _BITS = 4
+
+
+@dataclass(frozen=True)
+class Inlay:
+    """A small picture that is laid over a window of a large one.
+
+    Attributes:
+        x0_px, y0_px: the window's first column and row.
+        colours: (h, w, 3) float32 in [0, 255].
+        weight: (h, w) float32 in [0, 1], how much of each is seen.
+    """
+
+    x0_px: int
+    y0_px: int
+    colours: np.ndarray
+    weight: np.ndarray
 
 
 def masked_window(polygon_px: np.ndarray, size_px: int, grow_px: int = 0) -> tuple[int, int, np.ndarray] | None:
@@ -14,7 +33,7 @@ def masked_window(polygon_px: np.ndarray, size_px: int, grow_px: int = 0) -> tup
         grow_px: how much larger than the polygon the mask is.
 
     Returns:
-        First column, first row and (h, w) uint8 mask; None where nothing of it is in the picture.
+        First column, first row and (h, w) float32 mask in [0, 1]; None where nothing of it is in the picture.
     """
     rim = 2 + grow_px
     x0, y0 = np.maximum(np.floor(polygon_px.min(0)).astype(int) - rim, 0)
@@ -25,7 +44,7 @@ def masked_window(polygon_px: np.ndarray, size_px: int, grow_px: int = 0) -> tup
     cv2.fillPoly(mask, [fixed_point(polygon_px - (x0, y0))], 255, cv2.LINE_AA, _BITS)
     if grow_px:
         mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow_px + 1,) * 2))
-    return int(x0), int(y0), cv2.GaussianBlur(mask, (3, 3), 0)
+    return int(x0), int(y0), cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) * np.float32(1 / 255)
 
 
 def fixed_point(points_px: np.ndarray) -> np.ndarray:
@@ -40,12 +59,19 @@ def stencil(shape: tuple[int, ...], polygon_px: np.ndarray) -> np.ndarray:
     return inside
 
 
-def lay(canvas: np.ndarray, x0: int, y0: int, layer: np.ndarray, mask: np.ndarray) -> None:
-    """Blend `layer` (h, w, 3) into `canvas`, in place, as far as `mask` (h, w) uint8 or float in [0, 255] says."""
-    height, width = mask.shape
-    under = canvas[y0 : y0 + height, x0 : x0 + width]
-    weight = mask.astype(np.float32)[..., None] / 255
-    under[:] = np.clip(under + weight * (layer.astype(np.float32) - under) + 0.5, 0, 255).astype(np.uint8)
+def lay(canvas: np.ndarray, inlays: Sequence[Inlay], shares: Sequence[float] = (1.0,)) -> None:
+    """Blend inlays into `canvas` (H, W, 3) uint8, in place; those of one window by their shares, which sum to at
+    most 1."""
+    first = inlays[0]
+    height, width = first.weight.shape
+    under = canvas[first.y0_px : first.y0_px + height, first.x0_px : first.x0_px + width]
+    seen = under.astype(np.float32)
+    change = np.zeros_like(seen)
+    for inlay, share in zip(inlays, shares, strict=True):
+        change += (np.float32(share) * inlay.weight)[..., None] * (inlay.colours - seen)
+    change += seen
+    change += 0.5
+    under[:] = np.clip(change, 0, 255, out=change)
 
 
 def spread(patch: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 General idea: the face mesh, its three holes (eyes and mouth) closed by strips, and an *apron* of rings round the face
 form one sheet of triangles. Inside a triangle the map is affine. On the apron the face's motion dies away, slowly over
 the hair and quickly over the neck and shoulders; beyond it nothing moves. The sheet is continuous, so nothing tears.
+It lies round the wanted face, so that one sheet serves every picture that the face is shown from.
 Where the face comes to lie over hair, neck or itself, `face_map.py` lays it there with an edge.
 
 Convention:
@@ -12,16 +13,18 @@ Convention:
       the picture's size and subtract 0.5.
 """
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from cxanim.motion import landmarks as lm
 from cxanim.motion.detect import face_triangles
 from cxanim.motion.head import head_axes
 from cxanim.motion.pose import eye_distance
-from cxanim.motion.triangles import looked_up, paint, signed_areas
+from cxanim.motion.triangles import interpolation, paint, signed_areas
 
 # How far the rings lie from the centre of the face, and how much of its motion they keep: above, beside, below it.
 _RINGS = np.array([1.15, 1.4, 1.75, 2.2, 2.9])
@@ -35,7 +38,7 @@ Edges = tuple[bool, bool, bool, bool]
 
 
 class MeshMap:
-    """Backward maps from one source face.
+    """Backward maps into one source picture.
 
     Args:
         face: (478, 3) face in the source picture.
@@ -55,53 +58,77 @@ class MeshMap:
     ):
         self.nodes = nodes
         self._face = face[:468, :2].astype(np.float64)
-        self._oval = np.array(lm.FACE_OVAL)
-        self._centre = self._face[self._oval].mean(0)
-        out = self._face[self._oval] - self._centre
-        self._rings = (self._centre + _RINGS[:, None, None] * out).reshape(-1, 2)
-        self._kept = self._kept_motion(out, face, body_follows).reshape(-1, 1)
-        self._source = np.vstack([self._face, self._rings])
-        self._triangles = _sheet()
-        self._apron_count = len(_apron())
-        self._identity = _pixel_centres(nodes)
-        self._border = border_window(nodes, held_edges)[:, :, None]
-        self._painted = np.empty((nodes, nodes), dtype=np.int32)
+        self._body_follows = body_follows
+        self._border = border_window(nodes, held_edges)[:, :, None] if any(held_edges) else None
 
-    def _kept_motion(self, out: np.ndarray, face: np.ndarray, body_follows: float) -> np.ndarray:
-        down = head_axes(face)[:2, 1]
-        below = (out / np.linalg.norm(out, axis=1, keepdims=True)) @ (down / max(np.linalg.norm(down), 1e-6))
-        share = np.abs(below) ** 1.5
-        ends = np.where(below < 0, _KEPT_ABOVE[:, None], _KEPT_BELOW[:, None])
-        kept = share * ends + (1 - share) * _KEPT_BESIDE[:, None]
-        # The nearest ring keeps more, or the chin would tear off.
-        body = np.full((len(_RINGS), 1), body_follows)
-        body[0] = np.sqrt(body_follows)
-        return kept * (1 - np.clip(below / _BODY_FROM, 0, 1) * (1 - body))
-
-    def backward(self, face: np.ndarray) -> np.ndarray:
-        """The map (nodes, nodes, 2) that shows the source face as `face` (478, 3), the apron before the face."""
-        moved = face[:468, :2].astype(np.float64)
-        shift = np.tile((moved - self._face)[self._oval], (len(_RINGS), 1))
-        target = np.vstack([moved, self._rings + self._kept * shift])[self._triangles]
-        seen = np.flatnonzero(signed_areas(target) > 0)
-        order = np.concatenate([seen[seen >= self._apron_count], seen[seen < self._apron_count]])
-        painted = paint(self._painted, target * self.nodes, order)
-        rows, columns = np.nonzero(painted >= 0)
-        backward = self._identity.copy()
-        backward[rows, columns] = looked_up(
-            self._identity[rows, columns], painted[rows, columns], target, self._source[self._triangles]
-        )
-        return self._identity + self._border * (backward - self._identity)
+    def way(self, face: np.ndarray) -> np.ndarray:
+        """How far from each node the map leads that shows the source face as `face` (478, 3): (nodes, nodes, 2)."""
+        sheet = _head_sheet(face.tobytes(), face.dtype.str, self.nodes, self._body_follows)
+        moves = self._face - face[:468, :2]
+        rings = sheet.kept * np.tile(moves[_oval()], (len(_RINGS), 1))
+        way = np.zeros((self.nodes, self.nodes, 2), np.float32)
+        way[sheet.rows, sheet.columns] = sheet.from_points @ np.vstack([moves, rings]).astype(np.float32)
+        if self._border is not None:
+            way *= self._border
+        return way
 
 
-def upsampled(nodes_map: np.ndarray, size_px: int) -> np.ndarray:
-    """A map on nodes as a map for every pixel of a picture of `size_px`, in pixels for ``cv2.remap``."""
+def upsampled(way: np.ndarray, size_px: int) -> np.ndarray:
+    """Ways from nodes as a map for every pixel of a picture of `size_px`, in pixels for ``cv2.remap``."""
     # The way from each pixel is upsampled, not the place it leads to: that would be wrong outside the outermost nodes.
-    way = cv2.resize(nodes_map - _pixel_centres(len(nodes_map)), (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    way += _pixel_centres(size_px)
-    way *= size_px
-    way -= 0.5
-    return way
+    look = cv2.resize(way, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    look *= size_px
+    look += _pixels(size_px)
+    return look
+
+
+@dataclass(frozen=True)
+class _HeadSheet:
+    """A face and the apron round it, whichever picture it is shown from; not to be written to.
+
+    Attributes:
+        rows, columns: (N,) nodes that it covers.
+        from_points: (N, 468 + rings) what the points of mesh and rings do, at the nodes.
+        kept: (rings, 1) how much of the outline's motion each point of the rings keeps.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    from_points: csr_matrix
+    kept: np.ndarray
+
+
+# References of a clip's puppet are shown as one face, one after the other, and its triangles are painted once.
+@lru_cache(maxsize=4)
+def _head_sheet(face_bytes: bytes, dtype: str, nodes: int, body_follows: float) -> _HeadSheet:
+    """The sheet of a face (478, 3), given by its bytes."""
+    face = np.frombuffer(face_bytes, dtype).reshape(-1, 3)
+    mesh = face[:468, :2].astype(np.float64)
+    centre = mesh[_oval()].mean(0)
+    out = mesh[_oval()] - centre
+    rings = (centre + _RINGS[:, None, None] * out).reshape(-1, 2)
+    triangles = _sheet()
+    target = np.vstack([mesh, rings])[triangles]
+    seen, apron = np.flatnonzero(signed_areas(target) > 0), len(_apron())
+    order = np.concatenate([seen[seen >= apron], seen[seen < apron]])
+    painted = paint(np.empty((nodes, nodes), np.int32), target * nodes, order)
+    rows, columns = np.nonzero(painted >= 0)
+    places = _pixel_centres(nodes)[rows, columns]
+    from_points = interpolation(places, painted[rows, columns], target, triangles, len(mesh) + len(rings))
+    return _HeadSheet(rows, columns, from_points, _kept_motion(out, face, body_follows).reshape(-1, 1))
+
+
+def _kept_motion(out: np.ndarray, face: np.ndarray, body_follows: float) -> np.ndarray:
+    """How much of the outline's motion the rings (R, N) keep, which go out from the middle of the face by `out`."""
+    down = head_axes(face)[:2, 1]
+    below = (out / np.linalg.norm(out, axis=1, keepdims=True)) @ (down / max(np.linalg.norm(down), 1e-6))
+    share = np.abs(below) ** 1.5
+    ends = np.where(below < 0, _KEPT_ABOVE[:, None], _KEPT_BELOW[:, None])
+    kept = share * ends + (1 - share) * _KEPT_BESIDE[:, None]
+    # The nearest ring keeps more, or the chin would tear off.
+    body = np.full((len(_RINGS), 1), body_follows)
+    body[0] = np.sqrt(body_follows)
+    return kept * (1 - np.clip(below / _BODY_FROM, 0, 1) * (1 - body))
 
 
 def motion_in_eyes(face: np.ndarray, other: np.ndarray) -> float:
@@ -118,6 +145,15 @@ def _pixel_centres(count: int) -> np.ndarray:
     return grid
 
 
+@lru_cache(maxsize=8)
+def _pixels(size_px: int) -> np.ndarray:
+    """(size_px, size_px, 2) each pixel's own place as ``cv2.remap`` counts."""
+    own = np.arange(size_px, dtype=np.float32)
+    grid = np.stack(np.meshgrid(own, own), axis=2)
+    grid.flags.writeable = False
+    return grid
+
+
 def border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.ndarray:
     """1 inside, falling smoothly to 0 at the held edges, so that a pasted crop meets the picture round it."""
     centres = (np.arange(nodes) + 0.5) / nodes
@@ -129,13 +165,20 @@ def border_window(nodes: int, held_edges: Edges, width: float = 0.06) -> np.ndar
     return np.minimum(down[:, None], across[None, :]).astype(np.float32)
 
 
+@cache
+def _oval() -> np.ndarray:
+    return np.array(lm.FACE_OVAL)
+
+
+@cache
 def _sheet() -> np.ndarray:
     """All triangles of the sheet, apron first; rings are numbered from 468 on."""
     return np.vstack([_apron(), face_triangles(), strips()]).astype(np.int32)
 
 
+@cache
 def _apron() -> np.ndarray:
-    oval = np.array(lm.FACE_OVAL)
+    oval = _oval()
     count = len(oval)
     rings = [oval] + [468 + ring * count + np.arange(count) for ring in range(len(_RINGS))]
     triangles = []

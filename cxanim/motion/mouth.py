@@ -15,7 +15,7 @@ import numpy as np
 
 from cxanim.motion import landmarks as lm
 from cxanim.motion.head import head_axes, head_centre
-from cxanim.motion.inlay import lay, masked_window, stencil
+from cxanim.motion.inlay import Inlay, masked_window, stencil
 from cxanim.motion.pose import eye_distance
 
 # Half a row of teeth, from the middle outwards: where each ends, in eye distances, as the curved row is seen.
@@ -100,9 +100,9 @@ class Mouth:
         self._cavity = 0.16 * lip + 0.02 * grey
         self._tongue = 0.72 * lip + 0.06 * grey * np.array([1.0, 0.55, 0.55], np.float32)
 
-    def draw(self, canvas: np.ndarray, face: np.ndarray) -> None:
-        """Draw what is seen between the lips of `face` (478, 3) into `canvas` (S, S, 3) uint8, in place."""
-        size = canvas.shape[0]
+    def seen(self, face: np.ndarray) -> Inlay | None:
+        """What is seen between the lips of `face` (478, 3); None where they are shut, or as in the picture."""
+        size = self._picture.shape[0]
         now = _Seen.of(face, size, self._depth)
         lips = face[list(lm.INNER_LIPS), :2] * size
         gaps = np.linalg.norm(face[list(lm.INNER_LIP_UPPER), :2] - face[list(lm.INNER_LIP_LOWER), :2], axis=1) * size
@@ -111,7 +111,7 @@ class Mouth:
         shown = float(np.clip(gaps.max() - 0.5, 0, 1) * np.clip(moved / 0.02 - 0.1, 0, 1))
         found = masked_window(lips, size)
         if found is None or shown == 0:
-            return
+            return None
         x0, y0, mask = found
         height, width = mask.shape
         columns, rows = np.meshgrid(
@@ -142,7 +142,7 @@ class Mouth:
             x = self._middle_x + (x - self._middle_x) / np.float32(width)
             y = self._own_top + (y - self._own_top) / np.float32(height)
             self._lay_own(inside, x, y, jaw)
-        lay(canvas, x0, y0, inside, mask * shown)
+        return Inlay(x0, y0, inside, mask * np.float32(shown))
 
     def _shift(self, upright: np.ndarray) -> tuple[float, float]:
         """How far the mouth has gone as a whole: to the left of the subject, and down as far as both lips have."""

@@ -1,10 +1,11 @@
-"""Sheets of triangles: which triangle covers each node of a grid, and where in its source that node looks.
+"""Sheets of triangles: which triangle covers each node of a grid, and how the node hangs on its corners.
 
 Convention: points are (x, y); a grid's node (row, column) lies at its own centre, as pixels do.
 """
 
 import cv2
 import numpy as np
+from scipy.sparse import csr_matrix
 
 _SUBPIXEL_BITS = 4
 
@@ -31,25 +32,31 @@ def paint(canvas: np.ndarray, corners: np.ndarray, order: np.ndarray) -> np.ndar
     return canvas
 
 
-def looked_up(places: np.ndarray, which: np.ndarray, target: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Where the nodes at `places` (N, 2) look, (N, 2): inside a triangle the map is affine.
+def interpolation(
+    places: np.ndarray, which: np.ndarray, target: np.ndarray, triangles: np.ndarray, points: int
+) -> csr_matrix:
+    """Matrix (N, points) that takes what is known at the points of a sheet to nodes: inside a triangle it is affine.
 
     Args:
+        places: (N, 2) the nodes.
         which: (N,) number of the triangle that covers each.
-        target, source: (T, 3, 2) corners of the triangles as they are shown, and as they are in the source.
+        target: (T, 3, 2) corners of the triangles.
+        triangles: (T, 3) numbers of their points.
+        points: how many there are.
 
-    A node may lie a little outside the triangle that painted it: thin ones are not followed far out, and what is left
-    of the way goes along unchanged, so that a sheet which does not move moves no node.
+    A node may lie a little outside the triangle that painted it: thin ones are not followed far out. Rows sum to 1.
     """
     edges = target[:, 1:] - target[:, :1]  # (T, 2, 2)
     area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
     area = np.where(np.abs(area) < 1e-9, 1e-9, area)
     across = np.stack([edges[:, 1, 1], -edges[:, 1, 0], -edges[:, 0, 1], edges[:, 0, 0]], 1) / area[:, None]
-    # Barycentric coordinates in the target triangle are those in the source triangle.
-    moves = (source[:, 1:] - source[:, :1]) - edges
-    facts = np.concatenate([target[:, 0], across, source[:, 0] - target[:, 0], moves.reshape(-1, 4)], axis=1)
-    x0, y0, ax, ay, bx, by, dx, dy, mx, my, nx, ny = facts.astype(np.float32)[which].T
+    facts = np.concatenate([target[:, 0], across], axis=1)
+    x0, y0, ax, ay, bx, by = facts.astype(np.float32)[which].T
     x, y = places[:, 0] - x0, places[:, 1] - y0
-    a = np.clip(x * ax + y * ay, -0.25, 1.25)
-    b = np.clip(x * bx + y * by, -0.25, 1.25)
-    return np.stack([places[:, 0] + dx + a * mx + b * nx, places[:, 1] + dy + a * my + b * ny], axis=1)
+    shares = np.empty((len(places), 3), np.float32)
+    shares[:, 1] = np.clip(x * ax + y * ay, -0.25, 1.25)
+    shares[:, 2] = np.clip(x * bx + y * by, -0.25, 1.25)
+    shares[:, 0] = 1 - shares[:, 1] - shares[:, 2]
+    corners = triangles.astype(np.int32)[which]
+    rows = np.arange(0, 3 * len(places) + 1, 3, dtype=np.int32)
+    return csr_matrix((shares.ravel(), corners.ravel(), rows), shape=(len(places), points))

@@ -5,6 +5,8 @@ General idea: the person is warped along the face mesh (`mesh.py`), the face is 
 background plate that does not move.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -12,12 +14,15 @@ from cxanim.motion.eye_frame import EYES
 from cxanim.motion.eyeballs import Eyeball
 from cxanim.motion.eyelids import Eyelid
 from cxanim.motion.face_map import FaceLayer, FaceMap, Guess
+from cxanim.motion.inlay import Inlay, lay
 from cxanim.motion.mesh import BODY_FOLLOWS, Edges, MeshMap, upsampled
 from cxanim.motion.mouth import Mouth
 from cxanim.motion.ratios import eye_openness
 
 _REACH_CELLS = 64
 _SHUT = 0.1  # openness of an eye
+_MARGIN = 4  # a quarter of the picture is made beyond each of its edges
+_DETAILED = 2  # from so many of the pictures shown at once eyes and mouth are drawn
 _SURELY = 230  # of 255, what is the person and nothing of what is behind it
 
 
@@ -59,79 +64,64 @@ class Warp:
         self._mesh = MeshMap(face, nodes, held_edges, body_follows)
         self._face_map = FaceMap(face, self.size_px, held_edges, matte)
         self._evened: np.ndarray | None = None
-        self._face_px = face[:, :2].astype(np.float64) * self.size_px
+        face_px = face[:, :2].astype(np.float64) * self.size_px
         # Behind a lid that is shut in the picture there is no eyeball to show.
         seen = [eye for eye, openness in zip(EYES, eye_openness(face), strict=True) if openness >= _SHUT]
-        self._eyeballs = {eye: Eyeball(picture, self._face_px, eye) for eye in seen}
-        self._lids = {eye: Eyelid(picture, self._face_px, eye) for eye in seen}
+        self._eyeballs = {eye: Eyeball(picture, face_px, eye) for eye in seen}
+        self._lids = {eye: Eyelid(picture, face_px, eye) for eye in seen}
         self._mouth = Mouth(picture, face, teeth=teeth)
         self._still: np.ndarray | None = None
-        if matte is None:
-            self._layered = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
-            return
-        if not cut_out:
+        if matte is not None and not cut_out:
             matte = np.maximum(matte, face_stencil(face, self.size_px))
-        self._layered = np.dstack([picture, np.round(matte * 255).astype(np.uint8)])
-        if not moving_background and not cut_out:
-            self._still = plate if plate is not None else background_plate(picture, matte)
+            if not moving_background:
+                self._still = plate if plate is not None else background_plate(picture, matte)
+        alpha = np.full(picture.shape[:2], 255, np.uint8) if matte is None else np.round(matte * 255).astype(np.uint8)
+        self._alpha = alpha
+        self._margin_px = self.size_px // _MARGIN
+        self._wide = self._with_margin(premultiplied=self._still is not None)
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with its face as `face` (478, 3)."""
-        return self._shown(face)[0]
+        return shown_together([self], [1.0], face)[0]
 
     def show_with_reach(self, face: np.ndarray) -> np.ndarray:
         """The picture and, as a fourth channel, what is near the person and may be refined: (S, S, 4) uint8."""
-        shown, alpha = self._shown(face)
+        shown, alpha = shown_together([self], [1.0], face)
         return np.dstack([shown, reach_of(alpha)])
 
     def show_with_alpha(self, face: np.ndarray) -> np.ndarray:
         """The picture and, as a fourth channel, where in it the person is: (S, S, 4) uint8."""
-        return np.dstack(self._shown(face))
+        return np.dstack(shown_together([self], [1.0], face))
 
-    def _shown(self, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The picture, and where in it the person is."""
-        backward = upsampled(self._mesh.backward(face), self.size_px)
-        moved = self._fetched_beyond(backward)
-        self._lay_face(moved, face)
-        alpha = np.ascontiguousarray(moved[..., 3])
-        if self._still is None:
-            shown = np.ascontiguousarray(moved[..., :3])
-        else:
-            shown = composite(moved[..., :3], alpha, self._still)
-        face_px = face[:, :2].astype(np.float64) * self.size_px
-        for eye, eyeball in self._eyeballs.items():
-            eyeball.draw(shown, face_px)
-            self._lids[eye].draw(shown, face_px)
-        self._mouth.draw(shown, face)
-        return shown, alpha
+    def _with_margin(self, *, premultiplied: bool) -> np.ndarray:
+        """The picture with its matte, (S + 2 M, S + 2 M, 4): what is looked at beyond its edges is made once."""
+        # Who is cut off by the edge goes on beyond it, and hair does so better mirrored than as streaks. Who is not is
+        # not mirrored.
+        edges = [self._margin_px] * 4
+        colours = cv2.copyMakeBorder(self.picture, *edges, cv2.BORDER_REFLECT_101)
+        alpha = cv2.copyMakeBorder(self._alpha, *edges, cv2.BORDER_REPLICATE)
+        if premultiplied:
+            colours = cv2.multiply(colours, cv2.merge([alpha] * 3), scale=1 / 255)
+        return np.dstack([colours, alpha])
 
-    def _fetched_beyond(self, look_px: np.ndarray) -> np.ndarray:
-        """The picture with its matte, (S, S, 4), as these places (S, S, 2) look, which may lie beyond its edges."""
-        moved = cv2.remap(self._layered, look_px, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        if look_px.min() < 0 or look_px.max() > self.size_px - 1:
-            # Who is cut off by the edge goes on beyond it, and hair does so better mirrored than as streaks. Who is
-            # not is not mirrored.
-            matte = np.ascontiguousarray(self._layered[..., 3])
-            moved[..., 3] = cv2.remap(matte, look_px, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return moved
+    def _head(self, face: np.ndarray) -> np.ndarray:
+        """The whole picture with its matte, (S, S, 4), moved along with the head."""
+        look = upsampled(self._mesh.way(face), self.size_px)
+        look += self._margin_px
+        return cv2.remap(self._wide, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def _lay_face(self, moved: np.ndarray, face: np.ndarray) -> None:
-        """Lay the face, mapped finely, over the head that was moved with it."""
-        layer = self._face_map.at(face)
-        if layer is None:
-            return
-        fine = _fetched(self._layered, layer.look_px)
+    def _fine_face(self, layer: FaceLayer) -> np.ndarray:
+        """The face in its window, (h, w, 4)."""
+        fine = _fetched(self._wide, layer.look_px + np.float32(self._margin_px))
         if layer.guess is not None:
             self._guess(fine, layer, layer.guess)
-        height, width = layer.cover.shape
-        under = moved[layer.y0_px : layer.y0_px + height, layer.x0_px : layer.x0_px + width]
-        under[:] = cv2.blendLinear(fine, np.ascontiguousarray(under), layer.cover, 1 - layer.cover)
+        return fine
 
     def _guess(self, fine: np.ndarray, layer: FaceLayer, guess: Guess) -> None:
         """Blend in what the other side of the face shows, in the light of this one."""
         if self._evened is None:
             width = (self.face[:468, 0].max() - self.face[:468, 0].min()) * self.size_px
-            self._evened = _evened(self._layered, max(1.0, 0.07 * width))
+            self._evened = _evened(self.picture, self._alpha, max(1.0, 0.07 * width))
         texture = _fetched(self.picture, guess.look_px).astype(np.float32)
         here = _fetched(self._evened, np.ascontiguousarray(layer.look_px[guess.rows, guess.columns]))
         there = _fetched(self._evened, guess.look_px)
@@ -139,11 +129,74 @@ class Warp:
         window = fine[guess.rows, guess.columns, :3]
         window[:] = np.clip(window + guess.share[..., None] * (colour - window), 0, 255)
 
+    def _details(self, face: np.ndarray, face_px: np.ndarray) -> list[Inlay | None]:
+        """What is laid over the moved picture: eyeballs, lids and the inside of the mouth, in this order."""
+        eyes = [
+            part[eye].seen(face_px) if eye in part else None for eye in EYES for part in (self._eyeballs, self._lids)
+        ]
+        return [*eyes, self._mouth.seen(face)]
 
-def _evened(layered: np.ndarray, sigma_px: float) -> np.ndarray:
-    """The person (S, S, 4) without its details, and near its outline without what is behind it; (S, S, 3) uint8."""
-    person = (layered[..., 3:] > _SURELY).astype(np.float32)
-    colours = cv2.GaussianBlur(layered[..., :3] * person, (0, 0), sigma_px)
+
+def shown_together(warps: Sequence[Warp], shares: Sequence[float], face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What several pictures of one target show as one face, mixed, and where in it the person is.
+
+    Args:
+        warps: of pictures of one size, before one plate; the one with the largest share first.
+        shares: of each, summing to 1.
+        face: (478, 3).
+
+    Returns:
+        (S, S, 3) uint8 and (S, S) uint8.
+    """
+    moved = mixed([warp._head(face) for warp in warps], shares)
+    layers = [warp._face_map.at(face) for warp in warps]
+    first = layers[0]
+    if first is not None:
+        fine = mixed([warp._fine_face(layer) for warp, layer in zip(warps, layers, strict=True) if layer], shares)
+        height, width = first.cover.shape
+        under = moved[first.y0_px : first.y0_px + height, first.x0_px : first.x0_px + width]
+        under[:] = cv2.blendLinear(fine, np.ascontiguousarray(under), first.cover, 1 - first.cover)
+    alpha = np.ascontiguousarray(moved[..., 3])
+    shown, still = np.ascontiguousarray(moved[..., :3]), warps[0]._still
+    if still is not None:
+        shown = cv2.add(shown, cv2.multiply(still, cv2.merge([255 - alpha] * 3), scale=1 / 255))
+    _lay_details(shown, warps, shares, face)
+    return shown, alpha
+
+
+def _lay_details(canvas: np.ndarray, warps: Sequence[Warp], shares: Sequence[float], face: np.ndarray) -> None:
+    face_px = face[:, :2].astype(np.float64) * canvas.shape[0]
+    leading = _leading(shares)
+    details = [warp._details(face, face_px) for warp, _ in zip(warps, leading, strict=False)]
+    for inlays in zip(*details, strict=True):
+        there = [(inlay, share) for inlay, share in zip(inlays, leading, strict=True) if inlay is not None]
+        if there:
+            lay(canvas, *zip(*there, strict=True))
+
+
+def _leading(shares: Sequence[float]) -> list[float]:
+    """Shares of the first `_DETAILED`, summing to 1; the last is 0 when the next one is about to take its place."""
+    if len(shares) <= _DETAILED:
+        return list(shares)
+    above = [max(share - shares[_DETAILED], 0.0) for share in shares[:_DETAILED]]
+    total = sum(above)
+    return [share / total for share in above] if total > 0 else [1.0]
+
+
+def mixed(pictures: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    """Pictures (S, S, C) uint8 mixed by their shares, which sum to 1."""
+    if len(pictures) == 1:
+        return pictures[0]
+    mix = cv2.addWeighted(pictures[0], shares[0], pictures[1], shares[1], 0.0, dtype=cv2.CV_32F)
+    for picture, share in zip(pictures[2:], shares[2:], strict=True):
+        cv2.scaleAdd(picture.astype(np.float32), share, mix, mix)
+    return cv2.add(mix, 0.0, dtype=cv2.CV_8U)
+
+
+def _evened(picture: np.ndarray, alpha: np.ndarray, sigma_px: float) -> np.ndarray:
+    """The person without its details, and near its outline without what is behind it; (S, S, 3) uint8."""
+    person = (alpha > _SURELY).astype(np.float32)
+    colours = cv2.GaussianBlur(picture * person[..., None], (0, 0), sigma_px)
     weight = cv2.GaussianBlur(person, (0, 0), sigma_px)[..., None]
     return np.round(colours / np.maximum(weight, 1e-3)).clip(0, 255).astype(np.uint8)
 

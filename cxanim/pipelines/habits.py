@@ -17,7 +17,7 @@ from cxanim.motion.pose import face_box
 from cxanim.pipelines.likeness import Likeness, appearance, learn_likeness, squared_parts
 from cxanim.pipelines.metrics import cut_box, l1
 from cxanim.pipelines.puppet import Puppet
-from cxanim.pipelines.render import Renderer, blend
+from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 
 _APART_S = 1.5  # from its references a frame lies so far in time: what a puppet will be shown has none so near
@@ -42,7 +42,7 @@ def body_follows(
         for index in _spread(len(faces), _JUDGED_FRAMES):
             face, box = faces[index], np.array(face_box(faces[index], grow=_ROUND_FACE))
             shares = renderer.retrieval.shares(face, too_near(apart_s[index], 1))
-            shown = blend([renderer.warp(number).show(face) for number in shares], list(shares.values()))
+            shown = renderer.warped(face, shares)[..., :3]
             errors.append(l1(cut_box(shown, box), cut_box(_shrunk_picture(truth[index]), box)))
         wrong_by.append(np.mean(errors))
     return _BODY_FOLLOWS[int(np.argmin(wrong_by))]

@@ -75,7 +75,7 @@ class Patch:
     def lay(self, canvas: np.ndarray, shown: np.ndarray, face: np.ndarray) -> None:
         """Set the window `shown` (S, S, C), which shows `face` (478, 3), into `canvas`, in place."""
         window = self._scaled(shown)
-        way = upsampled(self._mesh.backward(face), self._side)
+        way = upsampled(self._mesh.way(face), self._side)
         moved = cv2.remap(self._travels, way, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         new = self._new(face)
         rows, columns = self._inside

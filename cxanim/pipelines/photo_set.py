@@ -19,7 +19,7 @@ import numpy as np
 from cxanim.motion import landmarks as lm
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.face_map import FaceMap
-from cxanim.motion.inlay import lay, masked_window, stencil
+from cxanim.motion.inlay import Inlay, lay, masked_window, stencil
 from cxanim.motion.ratios import mouth_gap
 from cxanim.motion.retarget import Retargeting, perform
 from cxanim.pipelines.bank import farthest_points
@@ -174,7 +174,7 @@ def grafted(shown: np.ndarray, face: np.ndarray, picture: np.ndarray, driver_fac
         y0 - layer.y0_px : y0 - layer.y0_px + mask.shape[0], x0 - layer.x0_px : x0 - layer.x0_px + mask.shape[1]
     ]
     if matched[part].shape[:2] == mask.shape:
-        lay(truth, x0, y0, matched[part], mask * share)
+        lay(truth, [Inlay(x0, y0, matched[part], mask * np.float32(share))])
     return truth
 
 

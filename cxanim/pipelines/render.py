@@ -4,9 +4,8 @@ face -> nearest references, warped -> layout map -> CRN: nudge + colour -> pictu
 reference is the picture.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from cxanim.models.crn import Window
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
-from cxanim.motion.warp import Warp
+from cxanim.motion.warp import Warp, reach_of, shown_together
 from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.grain import Grain
 from cxanim.pipelines.likeness import BLENDED
@@ -84,23 +83,30 @@ class Renderer:
 
     def _trembling(self, face: np.ndarray) -> np.ndarray:
         """The next frame, not averaged over time, with its alpha where there is one."""
-        show = Warp.show_with_alpha if self.puppet.cut_out else Warp.show
+        shown, alpha = self._aligned(face)
         if self._network is None:
-            return self._blended(face, show)
+            return np.dstack([shown, alpha]) if self.puppet.cut_out else shown
         layout = draw_layout(Pose(face=face), self.puppet.size_px)
-        condition = as_condition(self.warped(face)[None], layout[None], self.device)
+        warped = np.dstack([shown, reach_of(alpha)])
+        condition = as_condition(warped[None], layout[None], self.device)
         with torch.inference_mode():
             refined = as_pictures(refine(self._network(condition), condition))[0]
-        return np.dstack([refined, self._blended(face, show)[..., 3]]) if self.puppet.cut_out else refined
+        return np.dstack([refined, alpha]) if self.puppet.cut_out else refined
 
-    def warped(self, face: np.ndarray) -> np.ndarray:
-        """What the warp shows next, and where it may be refined, (S, S, 4)."""
-        return self._blended(face, Warp.show_with_reach)
+    def warped(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> np.ndarray:
+        """What the warp shows next, and where it may be refined, (S, S, 4).
 
-    def _blended(self, face: np.ndarray, show: Callable[[Warp, np.ndarray], np.ndarray]) -> np.ndarray:
-        """The nearest references, aligned and blended."""
-        shares = self.retrieval.shares(face)
-        return blend([show(self.warp(number), face) for number in shares], list(shares.values()))
+        Args:
+            face: (478, 3).
+            shares: of the references by their numbers, the largest first; those that are nearest if None.
+        """
+        shown, alpha = self._aligned(face, shares)
+        return np.dstack([shown, reach_of(alpha)])
+
+    def _aligned(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The references, aligned and mixed, and where the person is."""
+        shares = shares or self.retrieval.shares(face)
+        return shown_together([self.warp(number) for number in shares], list(shares.values()), face)
 
     def warp(self, number: int) -> Warp:
         """The warp of one reference, made when it is first needed."""
@@ -113,16 +119,6 @@ class Renderer:
                 cut_out=self.puppet.cut_out, teeth=self.puppet.teeth,
             )  # fmt: skip
         return self._warps[number]
-
-
-def blend(pictures: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
-    """Pictures (S, S, C) uint8 mixed by their shares, which sum to 1."""
-    if len(pictures) == 1:
-        return pictures[0]
-    mixed = np.zeros(pictures[0].shape, np.float32)
-    for picture, share in zip(pictures, shares, strict=True):
-        cv2.scaleAdd(picture.astype(np.float32), share, mixed, mixed)
-    return np.round(mixed).clip(0, 255).astype(np.uint8)
 
 
 def as_condition(warped: np.ndarray, layout: np.ndarray, device: torch.device | None = None) -> torch.Tensor:

@@ -25,7 +25,7 @@ from cxanim.pipelines.habits import body_follows, likeness, too_near
 from cxanim.pipelines.likeness import appearance
 from cxanim.pipelines.metrics import drift_px
 from cxanim.pipelines.puppet import Puppet, Reference, as_stored
-from cxanim.pipelines.render import Renderer, blend
+from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 
 _MEMORY_BYTES = 1 << 30
@@ -290,13 +290,9 @@ def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, wa
     warped = np.empty((len(faces), count, puppet.size_px, puppet.size_px, 4), np.uint8)
     for index, face in enumerate(watch.each(faces, "Aligning references", len(faces))):
         left_out = too_near(apart_s[index], count)
-        shown: dict[int, np.ndarray] = {}
         for place in range(count):
             shares = renderer.retrieval.shares(face, left_out)
-            for number in shares:
-                if number not in shown:
-                    shown[number] = renderer.warp(number).show_with_reach(face)
-            warped[index, place] = blend([shown[number] for number in shares], list(shares.values()))
+            warped[index, place] = renderer.warped(face, shares)
             if (~left_out).sum() > 1:
                 left_out[next(iter(shares))] = True
     return warped
