@@ -18,7 +18,8 @@ from cxanim.motion.pose import Pose
 from cxanim.pipelines.evaluate import Show
 from cxanim.pipelines.fit import FitSettings, learn, make_training_set
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.render import Renderer, as_condition, as_pictures, refine
+from cxanim.pipelines.refine import as_condition, as_pictures, refine
+from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.watch import Watch
 

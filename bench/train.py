@@ -35,7 +35,7 @@ from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.photo_set import photo_training_set
 from cxanim.pipelines.puppet import make_network
-from cxanim.pipelines.render import as_condition, refine
+from cxanim.pipelines.refine import as_condition, refine
 from cxanim.pipelines.trainer import Trainer
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.watch import Watch

@@ -32,7 +32,8 @@ from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.puppet import Reference
-from cxanim.pipelines.render import Renderer, as_condition, refine
+from cxanim.pipelines.refine import as_condition, refine
+from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.trainer import Trainer
 from cxanim.pipelines.training_set import _plate, _set_before, _takes
 from cxanim.pipelines.training_state import state_path

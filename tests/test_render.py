@@ -18,7 +18,8 @@ from cxanim.pipelines.puppet import (
     Reference,
     make_network,
 )
-from cxanim.pipelines.render import LARGEST_NUDGE, Renderer, as_condition, as_pictures, refine
+from cxanim.pipelines.refine import LARGEST_NUDGE, as_condition, as_pictures, refine
+from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_stillness, flicker_ratio
 
 SIZE = 32

@@ -108,10 +108,10 @@ def test_the_background_is_bit_for_bit_the_pictures_while_the_head_turns():
 
 
 def test_pictures_shown_together_are_the_mean_of_each_by_its_share():
-    face, plate = acted(yaw_deg=8, jaw=0.4), np.full_like(portrait(), 200)
-    other = acted(yaw_deg=-6, smile=0.5)
+    face, plate = acted(roll_deg=8, jaw=0.4), np.full_like(portrait(), 200)
+    other = acted(right=-0.1, smile=0.5)
     warps = [
-        Warp(picture, own, face_stencil(own, SIZE_PX), plate)
+        Warp(picture, own, face_stencil(own, SIZE_PX), plate, rest=portrait_face())
         for picture, own in ((portrait(), portrait_face()), (cv2.GaussianBlur(portrait(), (0, 0), 3), other))
     ]
     shown, alpha = shown_together(warps, [0.7, 0.3], face)

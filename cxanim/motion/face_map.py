@@ -84,14 +84,18 @@ class FaceMap:
         self._facing_mirrored = facing(face[:468][mirrored_points()] * (-1, 1, 1), self._triangles)
         self._border = border_window(size_px // self._step, held_edges) if any(held_edges) else None
 
-    def at(self, face: np.ndarray) -> FaceLayer | None:
-        """The face shown as `face` (478, 3); None where none of it is in the picture."""
+    def at(self, face: np.ndarray, *, guesses: bool = True) -> FaceLayer | None:
+        """The face shown as `face` (478, 3); None where none of it is in the picture.
+
+        Args:
+            guesses: whether the side that the picture hides may be taken from the other.
+        """
         sheet = _sheet(face.tobytes(), face.dtype.str, self._size_px, self._step)
         if sheet is None:
             return None
         way = sheet.ways(self._points)
         look = self._grid(sheet, way)
-        guess = self._guess(sheet, self._guessed(face, sheet, way))
+        guess = self._guess(sheet, self._guessed(face, sheet, way)) if guesses else None
         return FaceLayer(sheet.x0 * self._step, sheet.y0 * self._step, look, self._fine(sheet.cover), guess)
 
     def _guess(self, sheet: "_Sheet", weights: np.ndarray) -> Guess | None:

@@ -3,7 +3,8 @@
 General idea: the face mesh, its three holes (eyes and mouth) closed by strips, and an *apron* of rings round the face
 form one sheet of triangles. Inside a triangle the map is affine. On the apron the face's motion dies away, slowly over
 the hair and quickly over the neck and shoulders; beyond it nothing moves. The sheet is continuous, so nothing tears.
-It lies round the wanted face, so that one sheet serves every picture that the face is shown from.
+The apron lies round the target's relaxed face and is pulled along by any other, so that one sheet serves every picture
+that a face is shown from.
 Where the face comes to lie over hair, neck or itself, `face_map.py` lays it there with an edge.
 
 Convention:
@@ -47,6 +48,7 @@ class MeshMap:
             on behind them.
         body_follows: how much collar, shoulders and long hair go along with the head: from 0, they stand and the
             chin slides over the neck, to 1, they go along as far as short hair does.
+        rest: (478, 3) the target's relaxed face, which pictures of one target share; the picture's own if None.
     """
 
     def __init__(
@@ -55,17 +57,18 @@ class MeshMap:
         nodes: int = 128,
         held_edges: Edges = (False, False, False, False),
         body_follows: float = BODY_FOLLOWS,
+        rest: np.ndarray | None = None,
     ):
         self.nodes = nodes
         self._face = face[:468, :2].astype(np.float64)
-        self._body_follows = body_follows
+        self._rest = _Rest.of(face if rest is None else rest, body_follows)
         self._border = border_window(nodes, held_edges)[:, :, None] if any(held_edges) else None
 
     def way(self, face: np.ndarray) -> np.ndarray:
         """How far from each node the map leads that shows the source face as `face` (478, 3): (nodes, nodes, 2)."""
-        sheet = _head_sheet(face.tobytes(), face.dtype.str, self.nodes, self._body_follows)
+        sheet = _head_sheet(face.tobytes(), face.dtype.str, self.nodes, self._rest)
         moves = self._face - face[:468, :2]
-        rings = sheet.kept * np.tile(moves[_oval()], (len(_RINGS), 1))
+        rings = self._rest.kept * np.tile(moves[_oval()], (len(_RINGS), 1))
         way = np.zeros((self.nodes, self.nodes, 2), np.float32)
         way[sheet.rows, sheet.columns] = sheet.from_points @ np.vstack([moves, rings]).astype(np.float32)
         if self._border is not None:
@@ -82,6 +85,39 @@ def upsampled(way: np.ndarray, size_px: int) -> np.ndarray:
     return look
 
 
+@dataclass(frozen=True, eq=False)
+class _Rest:
+    """The apron round a relaxed face, which every other face pulls along.
+
+    Attributes:
+        outline: (36, 2) the face's outline.
+        rings: (rings, 2) the points of the rings.
+        kept: (rings, 1) how much of the outline's motion each of them keeps.
+    """
+
+    outline: np.ndarray
+    rings: np.ndarray
+    kept: np.ndarray
+
+    @classmethod
+    def of(cls, face: np.ndarray, body_follows: float) -> "_Rest":
+        return _rest_of(face.tobytes(), face.dtype.str, body_follows)
+
+    def pulled_by(self, outline: np.ndarray) -> np.ndarray:
+        """The points of the rings (rings, 2) where the face's outline is elsewhere."""
+        return self.rings + self.kept * np.tile(outline - self.outline, (len(_RINGS), 1))
+
+
+@lru_cache(maxsize=64)
+def _rest_of(face_bytes: bytes, dtype: str, body_follows: float) -> _Rest:
+    face = np.frombuffer(face_bytes, dtype).reshape(-1, 3)
+    outline = face[_oval(), :2].astype(np.float64)
+    centre = outline.mean(0)
+    out = outline - centre
+    rings = (centre + _RINGS[:, None, None] * out).reshape(-1, 2)
+    return _Rest(outline, rings, _kept_motion(out, face, body_follows).reshape(-1, 1))
+
+
 @dataclass(frozen=True)
 class _HeadSheet:
     """A face and the apron round it, whichever picture it is shown from; not to be written to.
@@ -89,33 +125,28 @@ class _HeadSheet:
     Attributes:
         rows, columns: (N,) nodes that it covers.
         from_points: (N, 468 + rings) what the points of mesh and rings do, at the nodes.
-        kept: (rings, 1) how much of the outline's motion each point of the rings keeps.
     """
 
     rows: np.ndarray
     columns: np.ndarray
     from_points: csr_matrix
-    kept: np.ndarray
 
 
 # References of a clip's puppet are shown as one face, one after the other, and its triangles are painted once.
 @lru_cache(maxsize=4)
-def _head_sheet(face_bytes: bytes, dtype: str, nodes: int, body_follows: float) -> _HeadSheet:
+def _head_sheet(face_bytes: bytes, dtype: str, nodes: int, rest: _Rest) -> _HeadSheet:
     """The sheet of a face (478, 3), given by its bytes."""
-    face = np.frombuffer(face_bytes, dtype).reshape(-1, 3)
-    mesh = face[:468, :2].astype(np.float64)
-    centre = mesh[_oval()].mean(0)
-    out = mesh[_oval()] - centre
-    rings = (centre + _RINGS[:, None, None] * out).reshape(-1, 2)
+    mesh = np.frombuffer(face_bytes, dtype).reshape(-1, 3)[:468, :2].astype(np.float64)
     triangles = _sheet()
-    target = np.vstack([mesh, rings])[triangles]
+    points = np.vstack([mesh, rest.pulled_by(mesh[_oval()])])
+    target = points[triangles]
     seen, apron = np.flatnonzero(signed_areas(target) > 0), len(_apron())
     order = np.concatenate([seen[seen >= apron], seen[seen < apron]])
     painted = paint(np.empty((nodes, nodes), np.int32), target * nodes, order)
     rows, columns = np.nonzero(painted >= 0)
     places = _pixel_centres(nodes)[rows, columns]
-    from_points = interpolation(places, painted[rows, columns], target, triangles, len(mesh) + len(rings))
-    return _HeadSheet(rows, columns, from_points, _kept_motion(out, face, body_follows).reshape(-1, 1))
+    from_points = interpolation(places, painted[rows, columns], target, triangles, len(points))
+    return _HeadSheet(rows, columns, from_points)
 
 
 def _kept_motion(out: np.ndarray, face: np.ndarray, body_follows: float) -> np.ndarray:

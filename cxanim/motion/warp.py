@@ -34,13 +34,14 @@ class Warp:
         face: (478, 3) the face in it, normalised to the crop.
         matte: (S, S) float32 in [0, 1], how much of each pixel is the person; None if everything may move.
         plate: (S, S, 3) uint8, the background without the person; made from the picture by inpainting if None.
-        nodes: resolution of the motion field.
+        nodes: resolution of the motion field; every fourth pixel if None.
         held_edges: edges of the crop (left, top, right, bottom) where nothing may move.
         body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         moving_background: let what is behind the person move along instead of standing still.
         cut_out: the matte is the picture's own alpha, the picture stands before a white wall, and so does what is
             shown: the wall moves along, so that alpha and colours go together.
         teeth: whether teeth are drawn where the picture shows none.
+        rest: (478, 3) the target's relaxed face, see `MeshMap`.
     """
 
     def __init__(
@@ -49,19 +50,20 @@ class Warp:
         face: np.ndarray,
         matte: np.ndarray | None = None,
         plate: np.ndarray | None = None,
-        nodes: int = 128,
+        nodes: int | None = None,
         held_edges: Edges = (False, False, False, False),
         body_follows: float = BODY_FOLLOWS,
         *,
         moving_background: bool = False,
         cut_out: bool = False,
         teeth: bool = True,
+        rest: np.ndarray | None = None,
     ):
         if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
             raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
         self.picture, self.face = picture, face
         self.size_px = picture.shape[0]
-        self._mesh = MeshMap(face, nodes, held_edges, body_follows)
+        self._mesh = MeshMap(face, nodes or max(32, self.size_px // 4), held_edges, body_follows, rest)
         self._face_map = FaceMap(face, self.size_px, held_edges, matte)
         self._evened: np.ndarray | None = None
         face_px = face[:, :2].astype(np.float64) * self.size_px
@@ -149,7 +151,8 @@ def shown_together(warps: Sequence[Warp], shares: Sequence[float], face: np.ndar
         (S, S, 3) uint8 and (S, S) uint8.
     """
     moved = mixed([warp._head(face) for warp in warps], shares)
-    layers = [warp._face_map.at(face) for warp in warps]
+    # What one picture hides another shows: only a picture alone is in need of guesses.
+    layers = [warp._face_map.at(face, guesses=len(warps) == 1) for warp in warps]
     first = layers[0]
     if first is not None:
         fine = mixed([warp._fine_face(layer) for warp, layer in zip(warps, layers, strict=True) if layer], shares)

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from cxanim.models.crn import Window
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp, reach_of, shown_together
@@ -18,9 +16,9 @@ from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.grain import Grain
 from cxanim.pipelines.likeness import BLENDED
 from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.refine import Refiner
 from cxanim.pipelines.steady import Steady
 
-LARGEST_NUDGE = 0.1  # of the picture
 _MOST_REPEATS = 3  # a film repeats a picture so often; a face that stands still for longer is shown as it settles
 
 
@@ -53,11 +51,7 @@ class Renderer:
         self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._repeats = 0
-        self._network = None
-        if puppet.network is not None:
-            self._network = puppet.network.to(self.device).eval()
-            if self.device.type == "cpu":
-                self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._refiner = None if puppet.network is None else Refiner(puppet.network, self.device)
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3).
@@ -84,14 +78,10 @@ class Renderer:
     def _trembling(self, face: np.ndarray) -> np.ndarray:
         """The next frame, not averaged over time, with its alpha where there is one."""
         shown, alpha = self._aligned(face)
-        if self._network is None:
-            return np.dstack([shown, alpha]) if self.puppet.cut_out else shown
-        layout = draw_layout(Pose(face=face), self.puppet.size_px)
-        warped = np.dstack([shown, reach_of(alpha)])
-        condition = as_condition(warped[None], layout[None], self.device)
-        with torch.inference_mode():
-            refined = as_pictures(refine(self._network(condition), condition))[0]
-        return np.dstack([refined, alpha]) if self.puppet.cut_out else refined
+        if self._refiner is not None:
+            layout = draw_layout(Pose(face=face), self.puppet.size_px)
+            shown = self._refiner.refined(shown, reach_of(alpha), layout)
+        return np.dstack([shown, alpha]) if self.puppet.cut_out else shown
 
     def warped(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> np.ndarray:
         """What the warp shows next, and where it may be refined, (S, S, 4).
@@ -116,52 +106,6 @@ class Renderer:
             self._warps[number] = Warp(
                 reference.picture, reference.face, matte, self.puppet.plate, held_edges=self.puppet.held_edges,
                 body_follows=self.puppet.body_follows, moving_background=self._moving_background,
-                cut_out=self.puppet.cut_out, teeth=self.puppet.teeth,
+                cut_out=self.puppet.cut_out, teeth=self.puppet.teeth, rest=self.puppet.neutral_face,
             )  # fmt: skip
         return self._warps[number]
-
-
-def as_condition(warped: np.ndarray, layout: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
-    """What the network sees, (B, 7, S, S) in [0, 1], channels last.
-
-    Args:
-        warped: (B, S, S, 4) uint8 what the warp shows, and where it may be refined.
-        layout: (B, S, S, 3) uint8 layout maps.
-        device: where it is wanted; bytes travel there, not floats. The CPU if None.
-    """
-    return as_tensor(np.concatenate([warped, layout], axis=3), device or torch.device("cpu"))
-
-
-def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
-    """The picture (B, 3, S, S) in about [0, 1]: the warp, nudged into place, and changed in colour.
-
-    Args:
-        output: (B, 5, S, S) what the network says: change of colour (3), nudge (2). Zeros change nothing.
-        condition: (B, 7, S, S) what it saw; the first three channels are what the warp shows, the fourth how far
-            it may be changed: a background that stands still is left alone.
-        window: the part of the picture that the output is for, and that is given; the whole if None.
-
-    Convention:
-        nudge: the output pixel shows what the warp has at its own place plus the nudge, (x, y), in shares of the
-        picture; pixel centres, ``align_corners=False``.
-    """
-    size = condition.shape[-1]
-    window = window or Window(0, 0, size)
-    reach = window.cut(condition[:, 3:4])
-    change = reach * torch.tanh(output[:, :3])
-    nudge = reach * LARGEST_NUDGE * torch.tanh(output[:, 3:5])
-    centres = (torch.arange(size, device=output.device) + 0.5) * (2 / size) - 1
-    place = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
-    grid = (window.cut(place) + 2 * nudge).permute(0, 2, 3, 1)
-    warped = F.grid_sample(condition[:, :3], grid, padding_mode="border", align_corners=False)
-    return warped + change
-
-
-def as_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
-    """(B, S, S, C) uint8 as (B, C, S, S) in [0, 1], channels last, on a device."""
-    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float().div_(255)
-
-
-def as_pictures(pictures: torch.Tensor) -> np.ndarray:
-    """(B, 3, S, S) in [0, 1] as (B, S, S, 3) uint8."""
-    return pictures.clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

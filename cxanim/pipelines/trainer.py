@@ -24,7 +24,7 @@ from cxanim.losses import FeatureNetwork, Features
 from cxanim.models.crn import Window
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
 from cxanim.pipelines.puppet import make_network
-from cxanim.pipelines.render import as_condition, as_pictures, as_tensor, refine
+from cxanim.pipelines.refine import as_condition, as_pictures, as_tensor, refine
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.training_state import TrainingState
 from cxanim.settings import setting

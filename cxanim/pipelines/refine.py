@@ -1,0 +1,101 @@
+"""What the network adds to the warp: a nudge that moves it into place, and a change of colour.
+
+Training needs its gradient, a picture that is shown needs its speed: `refine` and `Refiner` are one formula, the one in
+PyTorch for batches, the other for one picture after the other, on a CPU in OpenCV.
+"""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from cxanim.models.crn import CRN, Window
+
+LARGEST_NUDGE = 0.1  # of the picture
+
+
+class Refiner:
+    """A network made ready to show pictures, one after the other.
+
+    Args:
+        network: what was learnt; on a CPU it is laid out anew for speed.
+        device: where it runs.
+    """
+
+    def __init__(self, network: CRN, device: torch.device):
+        self._network, self._device = network.to(device).eval(), device
+        size = network.size_px
+        if device.type == "cpu":
+            self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._condition = torch.empty(1, size, size, network.in_channels)
+        own = np.arange(size, dtype=np.float32)
+        self._places = np.stack(np.meshgrid(own, own), axis=2)
+
+    def refined(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> np.ndarray:
+        """The picture (S, S, 3) uint8.
+
+        Args:
+            shown: (S, S, 3) uint8 what the warp shows.
+            reach: (S, S) uint8 where it may be refined.
+            layout: (S, S, 3) uint8 the layout map.
+        """
+        if self._device.type != "cpu":
+            condition = as_condition(np.dstack([shown, reach])[None], layout[None], self._device)
+            with torch.inference_mode():
+                return as_pictures(refine(self._network(condition), condition))[0]
+        seen = self._condition[0].numpy()
+        for part, channels in ((shown, slice(0, 3)), (reach[..., None], slice(3, 4)), (layout, slice(4, 7))):
+            np.multiply(part, np.float32(1 / 255), out=seen[..., channels])
+        with torch.inference_mode():
+            said = torch.tanh_(self._network(self._condition.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)[0].numpy()
+        said *= seen[..., 3:4]
+        look = said[..., 3:] * np.float32(LARGEST_NUDGE * len(shown))
+        look += self._places
+        moved = cv2.remap(shown, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.addWeighted(np.ascontiguousarray(said[..., :3]), 255, moved, 1, 0, dtype=cv2.CV_8U)
+
+
+def as_condition(warped: np.ndarray, layout: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
+    """What the network sees, (B, 7, S, S) in [0, 1], channels last.
+
+    Args:
+        warped: (B, S, S, 4) uint8 what the warp shows, and where it may be refined.
+        layout: (B, S, S, 3) uint8 layout maps.
+        device: where it is wanted; bytes travel there, not floats. The CPU if None.
+    """
+    return as_tensor(np.concatenate([warped, layout], axis=3), device or torch.device("cpu"))
+
+
+def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
+    """The picture (B, 3, S, S) in about [0, 1]: the warp, nudged into place, and changed in colour.
+
+    Args:
+        output: (B, 5, S, S) what the network says: change of colour (3), nudge (2). Zeros change nothing.
+        condition: (B, 7, S, S) what it saw; the first three channels are what the warp shows, the fourth how far
+            it may be changed: a background that stands still is left alone.
+        window: the part of the picture that the output is for, and that is given; the whole if None.
+
+    Convention:
+        nudge: the output pixel shows what the warp has at its own place plus the nudge, (x, y), in shares of the
+        picture; pixel centres, ``align_corners=False``.
+    """
+    size = condition.shape[-1]
+    window = window or Window(0, 0, size)
+    reach = window.cut(condition[:, 3:4])
+    change = reach * torch.tanh(output[:, :3])
+    nudge = reach * LARGEST_NUDGE * torch.tanh(output[:, 3:5])
+    centres = (torch.arange(size, device=output.device) + 0.5) * (2 / size) - 1
+    place = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
+    grid = (window.cut(place) + 2 * nudge).permute(0, 2, 3, 1)
+    warped = F.grid_sample(condition[:, :3], grid, padding_mode="border", align_corners=False)
+    return warped + change
+
+
+def as_tensor(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(B, S, S, C) uint8 as (B, C, S, S) in [0, 1], channels last, on a device."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float().div_(255)
+
+
+def as_pictures(pictures: torch.Tensor) -> np.ndarray:
+    """(B, 3, S, S) in [0, 1] as (B, S, S, 3) uint8."""
+    return pictures.clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
