@@ -134,6 +134,11 @@ def test_a_size_that_is_no_power_of_two_is_refused(size_px):
         CRN(3, 3, size_px)
 
 
+def test_a_size_too_small_to_be_packed_is_refused():
+    with pytest.raises(ValueError, match="expected at least 16"):
+        CRN(3, 3, 8, CRNShape((4,), packed=4))
+
+
 def test_unknown_presets_and_norms_are_refused():
     with pytest.raises(ValueError, match="shape: got 'huge', expected one of live, good, paper"):
         CRN(3, 3, 16, "huge")
@@ -161,6 +166,32 @@ def test_a_window_is_what_the_whole_picture_has_there(size_px, window):
         "the whole": Window(0, 0, size_px),
     }.get(window) or Window(*window)
     torch.testing.assert_close(whole(condition, part), part.cut(whole(condition)))
+
+
+@pytest.mark.parametrize("packed", [2, 4])
+@pytest.mark.parametrize("size_px", [64, 128, 256])
+@pytest.mark.parametrize("window", [Window(0, 0, 16), Window(3, 5, 20), Window(11, 0, 21), Window(9, 12, 7)])
+def test_a_window_of_packed_pixels_is_exact_too(size_px: int, packed: int, window: Window):
+    torch.manual_seed(0)
+    whole = CRN(2, 3, size_px, CRNShape((4, 4, 4, 4, 3, 3), packed=packed), coarse_channels=2).double()
+    condition = torch.rand(1, 2, size_px, size_px, dtype=torch.float64)
+    shown = whole(condition)
+    assert shown.shape == (1, 5, size_px, size_px)
+    torch.testing.assert_close(whole(condition, window), window.cut(shown))
+
+
+def test_packed_pixels_stay_in_their_places():
+    """A network that gives back the condition's first channel: what is packed is unpacked where it was."""
+    net = CRN(2, 1, 16, CRNShape((8,), packed=2))
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.zero_()
+        for row in range(4):  # channels 8.. of what the finest module sees are the packed pixels of the first channel
+            net.stages[1].layers[0].weight[row, 8 + row, 1, 1] = 1
+            net.stages[1].layers[3].weight[row, row, 1, 1] = 1
+            net.to_picture.weight[row, row] = 1
+    condition = torch.rand(1, 2, 16, 16)
+    torch.testing.assert_close(net(condition)[:, 0], condition[:, 0])
 
 
 @pytest.mark.parametrize("shape", [CRNShape((4, 4), norm="layer"), CRNShape((4, 4), align_corners=True)])

@@ -9,6 +9,8 @@ variant of R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss ...", ECC
 Differs from the paper:
     - presets `live` and `good` are slim and without normalisation: at batch 1 or 2 its statistics are noise, and
       without it nothing needs folding when the network runs live.
+    - the finest module may work at a part of the size, with squares of pixels as channels ("sub-pixel convolution": W.
+      Shi et al., CVPR 2016): what a module costs beside its multiplications, at full size, is most of it.
     - in the same two, upsampling is by pixel centres (align_corners=False), so that the picture does not drift by
       half a pixel; `paper` does as its authors did.
 """
@@ -30,11 +32,14 @@ class CRNShape:
         widths: channels of the modules at 4, 8, 16, ... pixels; the last serves all finer ones.
         norm: "layer" (TF-slim's layer norm, GroupNorm(1, C)), or "none".
         align_corners: how the coarse result is upsampled.
+        packed: the finest module works at so small a part of the size: it has the pixels of a square of
+            packed x packed as channels, of the condition as of the picture.
     """
 
     widths: tuple[int, ...]
     norm: str = "none"
     align_corners: bool = False
+    packed: int = 1
 
     def width_at(self, side_px: int) -> int:
         """Channels of the module that works at `side_px`."""
@@ -79,16 +84,11 @@ class Window:
         side = min(side_px, self.side + 2 * margin)
         return Window(min(max(0, self.x - margin), side_px - side), min(max(0, self.y - margin), side_px - side), side)
 
-    @property
-    def halved(self) -> "Window":
-        """The smallest part that holds this one in a picture of half the size."""
-        x, y = self.x // 2, self.y // 2
-        return Window(x, y, max(-(-(self.x + self.side) // 2) - x, -(-(self.y + self.side) // 2) - y))
-
-    @property
-    def doubled(self) -> "Window":
-        """This part in a picture of twice the size."""
-        return self.grown(2)
+    def shrunk(self, factor: int) -> "Window":
+        """The smallest part that holds this one in a picture so many times smaller."""
+        x, y = self.x // factor, self.y // factor
+        right, bottom = -(-(self.x + self.side) // factor), -(-(self.y + self.side) // factor)
+        return Window(x, y, max(right - x, bottom - y))
 
     def grown(self, factor: int) -> "Window":
         """This part in a picture so many times the size."""
@@ -123,16 +123,20 @@ class CRN(nn.Module):
                 raise ValueError(f"shape: got {shape!r}, expected one of {', '.join(PRESETS)}")
             shape = PRESETS[shape]
         self.shape, self.size_px, self.in_channels, self.out_channels = shape, size_px, in_channels, out_channels
-        self.sides = tuple(4 << level for level in range(int(math.log2(size_px)) - 1))
+        self.sides = tuple(4 << level for level in range(int(math.log2(size_px // shape.packed)) - 1))
+        if not self.sides:
+            raise ValueError(f"size_px: got {size_px}, expected at least {4 * shape.packed} for this shape")
         widths = [shape.width_at(side) for side in self.sides]
         before = [0, *widths[:-1]]
+        seen = [*[in_channels] * (len(widths) - 1), in_channels * shape.packed**2]
         self.stages = nn.ModuleList(
-            RefinementModule(come + in_channels, width, shape.norm) for come, width in zip(before, widths, strict=True)
+            RefinementModule(come + sees, width, shape.norm)
+            for come, sees, width in zip(before, seen, widths, strict=True)
         )
-        self.to_picture = nn.Conv2d(widths[-1], out_channels, 1)
+        self.to_picture = nn.Conv2d(widths[-1], out_channels * shape.packed**2, 1)
         nn.init.xavier_uniform_(self.to_picture.weight)
         nn.init.zeros_(self.to_picture.get_parameter("bias"))
-        self.coarse_px = min(COARSE_PX, size_px)
+        self.coarse_px = min(COARSE_PX, self.sides[-1])
         self.to_coarse = nn.Conv2d(shape.width_at(self.coarse_px), coarse_channels, 1) if coarse_channels else None
 
     def forward(self, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
@@ -151,16 +155,23 @@ class CRN(nn.Module):
         if window is not None and (self.shape.norm != "none" or self.shape.align_corners):
             return window.cut(self(condition))  # what a module makes of a part depends on the whole
         windows = self._windows(window)
-        pyramid = shrink_to(condition, self.sides)
+        packed = self.shape.packed
+        pyramid = shrink_to(condition, self.sides)[: len(self.sides)]
+        if packed > 1:
+            pyramid[-1] = F.pixel_unshuffle(condition, packed)
         features = self.stages[0](pyramid[0])
         coarse = None
         for number, (side, stage) in enumerate(zip(self.sides[1:], self.stages[1:], strict=True), start=1):
             grown = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=self.shape.align_corners)
-            grown = windows[number].inside(windows[number - 1].doubled).cut(grown)
+            grown = windows[number].inside(windows[number - 1].grown(2)).cut(grown)
             features = stage(torch.cat([grown, windows[number].cut(pyramid[number])], dim=1))
             if side == self.coarse_px and self.to_coarse is not None:
                 coarse = self.to_coarse(features)
-        picture = (window or windows[-1]).inside(windows[-1]).cut(self.to_picture(features))
+        picture = self.to_picture(features)
+        if packed > 1:
+            picture = F.pixel_shuffle(picture, packed)
+        made = windows[-1].grown(packed)
+        picture = (window or made).inside(made).cut(picture)
         if coarse is None:
             return picture
         growth = self.size_px // self.coarse_px
@@ -174,7 +185,9 @@ class CRN(nn.Module):
         if window is None:
             return whole
         windows: list[Window] = []
-        needed = window
+        needed = window.shrunk(self.shape.packed)
+        if self.shape.packed > 1:  # what is smooth may be read off the finest module and upsampled
+            needed = needed.with_margin(1, self.sides[-1])
         for all_of_it in reversed(whole):
             if all_of_it.side < WINDOWED_FROM_PX:
                 windows.insert(0, all_of_it)
@@ -182,7 +195,7 @@ class CRN(nn.Module):
             # Its two convolutions look 2 pixels beyond; what is above them looks half a pixel beyond that.
             needed = needed.with_margin(2, all_of_it.side)
             windows.insert(0, needed)
-            needed = needed.with_margin(1, all_of_it.side).halved
+            needed = needed.with_margin(1, all_of_it.side).shrunk(2)
         return windows
 
 
@@ -206,7 +219,7 @@ class RefinementModule(nn.Module):
 
 
 def shrink_to(condition: torch.Tensor, sides: Sequence[int]) -> list[torch.Tensor]:
-    """The condition at each side, by repeated 2x2 averaging."""
+    """The condition at each side, from the first to its own, by repeated 2x2 averaging."""
     pyramid = [condition]
     while pyramid[0].shape[-1] > sides[0]:
         pyramid.insert(0, F.avg_pool2d(pyramid[0], 2))
@@ -218,7 +231,7 @@ def multiply_adds(network: CRN) -> int:
     total = 0
     for side, stage in zip(network.sides, network.stages, strict=True):
         total += side * side * sum(layer.weight.numel() for layer in stage.modules() if isinstance(layer, nn.Conv2d))
-    total += network.size_px**2 * network.to_picture.weight.numel()
+    total += network.sides[-1] ** 2 * network.to_picture.weight.numel()
     return total + (network.coarse_px**2 * network.to_coarse.weight.numel() if network.to_coarse is not None else 0)
 
 

@@ -99,7 +99,7 @@ class Warp:
         """The picture with its matte, (S + 2 M, S + 2 M, 4): what is looked at beyond its edges is made once."""
         # Who is cut off by the edge goes on beyond it, and hair does so better mirrored than as streaks. Who is not is
         # not mirrored.
-        edges = [self._margin_px] * 4
+        edges = (self._margin_px,) * 4
         colours = cv2.copyMakeBorder(self.picture, *edges, cv2.BORDER_REFLECT_101)
         alpha = cv2.copyMakeBorder(self._alpha, *edges, cv2.BORDER_REPLICATE)
         if premultiplied:
