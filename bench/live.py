@@ -1,20 +1,29 @@
 """How live a live puppet is: pictures a second and delay, in a browser and without one, everything on the same cores.
 
-    python bench/live.py [--photo PHOTO] [--puppet NAME.puppet] [--clip lp_d10] [--seconds 20]
+    python bench/live.py [--photo PHOTO] [--puppet NAME.puppet] [--clip lp_d10] [--seconds 20] [--size 256]
 
 The browser is a headless Chromium (CXANIM_CHROMIUM names another program) whose camera plays a clip. A number is drawn
 into each of its frames. The delay is the time from the moment a frame with a number is seen in the page to the moment
 the puppet's picture for it is painted beside it, by the page's clock. Without a browser a script sends the same frames
 over the same WebSocket, 30 a second, two under way. The default photo is the astronaut of scikit-image (NASA).
+
+Then the same script beside a second one with a puppet of its own, and beside one that sends frames and reads nothing.
+With --hours it runs once for so long and says what became of the server's memory: its slope over the second half.
 """
 
 import argparse
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -24,13 +33,22 @@ from held_out import ROOT, clip_named, commit_here, head, into_readme
 from playwright.sync_api import sync_playwright
 
 from cxanim.images import encode_jpeg
-from cxanim.pipelines.live import LiveSettings
+from cxanim.pipelines import render
+from cxanim.pipelines.follower import Follower
+from cxanim.pipelines.live import LivePuppet, LiveSettings
 from cxanim.pipelines.live_clip import live_target
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.refine import Refiner
+from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.steady import Steady
+from cxanim.ui import live_stages
 from cxanim.ui.examples import make_examples
 from cxanim.ui.live_route import ANSWER, FRAME, STAGES
 from cxanim.video import open_video
 
+PORT = 17860
+IN_SHOW = ("warp", "layout", "condition", "CRN", "composite", "steady")
+PARTS = ("decode", "detect", "retarget", *IN_SHOW, "rest of show", "encode")
 _CAMERA_PX, _FPS, _BITS, _BIT_PX = (480, 360), 30, 10, 16
 _SETTLED_S = 6.0  # until it is calibrated and every cache is warm
 # Notes when each camera frame is seen in the page, which of them is sent with which number, and when its picture comes.
@@ -73,26 +91,42 @@ def main() -> None:
     parser.add_argument("--clip", default="lp_d10", help="name of a clip in the test data's faces/")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
-    parser.add_argument("--serve", nargs=2, metavar=("TARGET", "PORT"), help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, default=256, help="side of the photo's pictures")
+    parser.add_argument("--hours", type=float, default=0, help="run for so long, and watch the memory")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.serve:
-        serve(Path(flags.serve[0]), int(flags.serve[1]))
+        serve(flags.serve, flags.size)
         return
-    stages = [f"{name} ms" for name in STAGES]
-    lines = [
-        f"`python bench/live.py`: {time.strftime('%Y-%m-%d')}, commit {commit_here()}, {os.cpu_count()} cores.\n",
-        head("puppet", "where", "fps", "delay p50 ms", "p95 ms", *stages),
-    ]
-    print(*lines, sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         photo = flags.photo or make_examples(Path(folder))[0]
         frames = camera_frames(flags.clip)
+        if flags.hours:
+            endure(flags.puppet or photo, flags.size, frames, 3600 * flags.hours)
+            return
+        lines = [
+            f"`python bench/live.py`: {time.strftime('%Y-%m-%d')}, commit {commit_here()}, {os.cpu_count()} cores, "
+            f"photo at {flags.size} px.\n",
+            head("puppet", "where", "fps", "delay p50 ms", "p95 ms", *(f"{name} ms" for name in STAGES)),
+        ]
+        print(*lines, sep="\n", flush=True)
         film = Path(folder) / "film.mjpeg"
         film.write_bytes(b"".join(frames))
+        told = [f"\n{head('puppet', *PARTS, 'transport and waiting')}"]
         for target in filter(None, (photo, flags.puppet)):
-            for made in (alone(target, frames, flags.seconds), in_browser(target, film, flags.seconds)):
-                lines.append(made)
-                print(made, flush=True)
+            with serving(target, flags.size) as server:
+                alone = visit(server, frames, flags.seconds)
+                lines.append(row(target.stem, "a script", alone))
+                print(lines[-1], flush=True)
+            told.append(parts(target.stem, server.parts_ms, alone))
+            with serving(target, flags.size) as server:
+                for where, reads in (("a script beside a second one", True), ("beside one that reads nothing", False)):
+                    lines.append(row(target.stem, where, visit(server, frames, flags.seconds, other_reads=reads)))
+                    print(lines[-1], flush=True)
+            lines.append(in_browser(target, film, flags.seconds))
+            print(lines[-1], flush=True)
+        lines += told
+        print(*told, sep="\n", flush=True)
     if flags.readme:
         into_readme("live", "\n".join(lines) + "\n")
 
@@ -115,63 +149,176 @@ def camera_frames(clip: str) -> list[bytes]:
     return frames
 
 
-def row(name: str, where: str, times_s: list[float], delays_ms: list[float], stages_ms: list[float]) -> str:
+@dataclass
+class Visit:
+    """What a script saw of a live puppet, once it was warm: when pictures came, how old they were, and the stages."""
+
+    times_s: list[float] = field(default_factory=list)
+    delays_ms: list[float] = field(default_factory=list)
+    stages_ms: list[list[float]] = field(default_factory=list)
+
+
+def row(name: str, where: str, seen: Visit) -> str:
     """A row of the table."""
-    fps = (len(times_s) - 1) / (times_s[-1] - times_s[0])
-    p50, p95 = np.quantile(delays_ms, [0.5, 0.95])
-    stages = " | ".join(f"{ms:.1f}" for ms in stages_ms) if stages_ms else " | ".join("-" for _ in STAGES)
-    return f"| {name} | {where} | {fps:.1f} | {p50:.0f} | {p95:.0f} | {stages} |"
+    fps = (len(seen.times_s) - 1) / (seen.times_s[-1] - seen.times_s[0])
+    p50, p95 = np.quantile(seen.delays_ms, [0.5, 0.95])
+    means = [f"{ms:.1f}" for ms in np.mean(seen.stages_ms, axis=0)] if seen.stages_ms else ["-"] * len(STAGES)
+    return f"| {name} | {where} | {fps:.1f} | {p50:.0f} | {p95:.0f} | {' | '.join(means)} |"
 
 
-def alone(target: Path, frames: list[bytes], seconds: float) -> str:
-    """A script in the browser's place."""
+def parts(name: str, parts_ms: dict[str, float], seen: Visit) -> str:
+    """Where the time of a picture goes, as a row: the rest is on its way, or waits."""
+    rest = float(np.mean(seen.delays_ms)) - sum(parts_ms.values())
+    return f"| {name} | {' | '.join(f'{parts_ms[part]:.1f}' for part in PARTS)} | {rest:.1f} |"
+
+
+class Server:
+    """The route in a process of its own, with a puppet for each of some visitors."""
+
+    def __init__(self, target: Path, size_px: int):
+        program = [sys.executable, __file__, "--serve", str(target), str(PORT), "--size", str(size_px)]
+        self.process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.tickets = json.loads(self._line())
+        self.parts_ms: dict[str, float] = {}
+        time.sleep(1)
+
+    def _line(self) -> str:
+        return self.process.stdout.readline() if self.process.stdout else ""
+
+    def end(self) -> None:
+        """Ask it what its time went into, and let it end."""
+        self.process.send_signal(signal.SIGTERM)
+        self.parts_ms = json.loads(self._line() or "{}")
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def serving(target: Path, size_px: int) -> Iterator[Server]:
+    """A server, for as long as it is needed."""
+    server = Server(target, size_px)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+def visit(server: Server, frames: list[bytes], seconds: float, *, other_reads: bool | None = None) -> Visit:
+    """A script in the browser's place, with another beside it or without.
+
+    Args:
+        other_reads: whether the other takes its answers; None where there is no other.
+    """
+    stopped = threading.Event()
+    other = threading.Thread(target=_script, args=(server.tickets[1], frames, seconds + 60, stopped, other_reads))
+    if other_reads is not None:
+        other.start()
+    try:
+        return _script(server.tickets[0], frames, seconds, threading.Event())
+    finally:
+        stopped.set()
+        if other_reads is not None:
+            other.join()
+
+
+def _script(ticket: str, frames: list[bytes], seconds: float, stopped: threading.Event, reads: bool = True) -> Visit:
+    """Send 30 frames a second, two under way, or without reading any answer as many as the connection takes."""
     from websockets.sync.client import connect
 
-    port = 17860
-    program = [sys.executable, __file__, "--serve", str(target), str(port)]
-    server = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        ticket = server.stdout.readline().strip()
-        times_s, delays_ms, stages_ms, under_way, number = [], [], [], 0, 0
-        time.sleep(1)
-        with connect(f"ws://127.0.0.1:{port}/live?ticket={ticket}", compression=None) as socket:
-            began_s = time.monotonic()
-            while (now_s := time.monotonic() - began_s) < seconds + _SETTLED_S:
-                if now_s * _FPS > number and under_way < 2:
-                    number = int(now_s * _FPS) + 1
-                    socket.send(FRAME.pack(number, 1000 * now_s) + frames[number % len(frames)])
-                    under_way += 1
-                try:
-                    answer = socket.recv(timeout=0.002)
-                except TimeoutError:
-                    continue
-                under_way -= 1
-                _, sent_ms, _, *stages = ANSWER.unpack_from(answer)
-                now_s = time.monotonic() - began_s
-                if len(answer) > ANSWER.size and now_s > _SETTLED_S:
-                    times_s.append(now_s)
-                    delays_ms.append(1000 * now_s - sent_ms)
-                    stages_ms.append(stages)
-        return row(target.stem, "a script", times_s, delays_ms, list(np.mean(stages_ms, axis=0)))
-    finally:
-        server.kill()
-        server.wait()
+    seen, under_way, number = Visit(), 0, 0
+    with connect(f"ws://127.0.0.1:{PORT}/live?ticket={ticket}", compression=None, max_queue=2) as socket:
+        began_s = time.monotonic()
+        while (now_s := time.monotonic() - began_s) < seconds + _SETTLED_S and not stopped.is_set():
+            if now_s * _FPS > number and under_way < 2:
+                number = int(now_s * _FPS) + 1
+                socket.send(FRAME.pack(number, 1000 * now_s) + frames[number % len(frames)])
+                under_way += reads
+            if not reads:
+                time.sleep(0.002)
+                continue
+            try:
+                answer = socket.recv(timeout=0.002)
+            except TimeoutError:
+                continue
+            under_way -= 1
+            _, sent_ms, _, *stages = ANSWER.unpack_from(answer)
+            now_s = time.monotonic() - began_s
+            if len(answer) > ANSWER.size and now_s > _SETTLED_S:
+                seen.times_s.append(now_s)
+                seen.delays_ms.append(1000 * now_s - sent_ms)
+                seen.stages_ms.append(stages)
+    return seen
 
 
-def serve(target: Path, port: int) -> None:
-    """The route alone, for one puppet whose ticket is printed."""
+def endure(target: Path, size_px: int, frames: list[bytes], seconds: float) -> None:
+    """Run for long and print what memory the server has, every minute, and its slope over the second half."""
+    with serving(target, size_px) as server:
+        resident_mb, stopped = [], threading.Event()
+        visitor = threading.Thread(target=_script, args=(server.tickets[0], frames, seconds, stopped))
+        visitor.start()
+        while visitor.is_alive():
+            visitor.join(60)
+            pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1])
+            resident_mb.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+            print(f"{len(resident_mb)} min: {resident_mb[-1]:.1f} MB", flush=True)
+        half = resident_mb[len(resident_mb) // 2 :]
+        slope = 60 * float(np.polyfit(range(len(half)), half, 1)[0])
+        print(f"Over the second half {slope:+.1f} MB an hour.")
+
+
+def serve(target: Path, size_px: int) -> None:
+    """The route alone; prints its tickets, and at the end the ms that each part of a picture took."""
     import uvicorn
     from fastapi import FastAPI
 
     from cxanim.ui import live_route
     from cxanim.ui.live_stages import Stages
 
-    machine, settings = Machine(), LiveSettings()
+    took = timed_parts()
+    machine, settings = Machine(), LiveSettings(size=size_px)
     stages, site = Stages(machine.prepare), FastAPI()
-    stage = stages.open("bench", live_target(target, settings.size), settings)
+    puppet = live_target(target, size_px)
+    print(json.dumps([stages.open(name, puppet, settings).ticket for name in ("first", "second")]), flush=True)
     live_route.mount(site, stages)
-    print(stage.ticket, flush=True)
-    uvicorn.run(site, port=port, log_level="error")
+
+    def told(*_: object) -> None:
+        shown = max(took["show"][0], 1)
+        ms = {name: 1000 * seconds / shown for name, (_, seconds) in took.items()}
+        rest = {"retarget": ms["follow"] - ms["detect"], "rest of show": ms["show"] - sum(ms[part] for part in IN_SHOW)}
+        print(json.dumps({part: {**ms, **rest}[part] for part in PARTS}), flush=True)
+
+    server = uvicorn.Server(uvicorn.Config(site, port=PORT, log_level="error"))
+    threading.Thread(target=server.run, daemon=True).start()
+    signal.signal(signal.SIGTERM, told)
+    while True:
+        signal.pause()
+
+
+def timed_parts() -> dict[str, list[float]]:
+    """Let every part of a picture be timed: [how often, seconds in all] by name."""
+    took: dict[str, list[float]] = {}
+
+    def timed(name: str, where: object, method: str) -> None:
+        work, spent = getattr(where, method), took.setdefault(name, [0, 0.0])
+
+        def timed_work(*args: object, **named: object) -> object:
+            began_s = time.perf_counter()
+            try:
+                return work(*args, **named)
+            finally:
+                spent[0] += 1
+                spent[1] += time.perf_counter() - began_s
+
+        setattr(where, method, timed_work)
+
+    for name, where, method in (
+        ("decode", live_stages, "decode_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
+        ("show", LivePuppet, "show"), ("warp", Renderer, "_aligned"), ("layout", render, "draw_layout"),
+        ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", Refiner, "_carried_out"),
+        ("steady", Steady, "next"), ("encode", live_stages, "encode_jpeg"),
+    ):  # fmt: skip
+        timed(name, where, method)
+    return took
 
 
 def in_browser(target: Path, film: Path, seconds: float) -> str:
@@ -203,7 +350,7 @@ def in_browser(target: Path, film: Path, seconds: float) -> str:
         chromium.close()
     # Now and then the page draws a camera's frame before anybody could note when it was seen.
     delays_ms = [delay for _, delay in painted if delay is not None and np.isfinite(delay)]
-    return row(target.stem, "the browser", [when / 1000 for when, _ in painted], delays_ms, [])
+    return row(target.stem, "the browser", Visit([when / 1000 for when, _ in painted], delays_ms))
 
 
 if __name__ == "__main__":

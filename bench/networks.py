@@ -10,7 +10,6 @@ and is scored on the last. Times are those of one 256 px picture: the network al
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from held_out import HeldOut, cells, commit_here, head, learnt_share, seen_clip
 
 from cxanim.models import PRESETS, CRNShape, multiply_adds
 from cxanim.pipelines.fit import FitSettings, learn, make_training_set
-from cxanim.pipelines.live import MOST_BLENDED
+from cxanim.pipelines.live import grades
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import CONDITION_CHANNELS, Puppet, make_network
 from cxanim.pipelines.render import Renderer
@@ -26,6 +25,7 @@ from cxanim.pipelines.watch import Watch
 
 SHOWN = ("face_vgg_dist", "akd_px", "vgg_dist", "face_psnr", "flicker_ratio")
 _SHAPES = ("live", "96,96,96,96,64,32/2", "96,96,96,96,64/4")
+_OWN = dict(PRESETS)
 _REPEATS = 40
 
 
@@ -45,21 +45,28 @@ def main() -> None:
         settings = FitSettings(minutes=flags.minutes, until=learnt_share(seen))
         data = make_training_set([seen.path], settings, machine, watch)
         for shape in flags.shapes:
-            how = replace(settings, network=known(shape))
-            learnt = learn(data, how, machine, watch=watch)
-            renderer = Renderer(learnt.puppet, most_blended=MOST_BLENDED)
+            stand_in(shape)
+            learnt = learn(data, settings, machine, watch=watch)
+            renderer = as_live(learnt.puppet)
             row = HeldOut(seen, learnt.puppet, flags.frames).score(renderer.show)
-            gflop = 2 * multiply_adds(make_network(settings.size, how.network)) / 1e9
-            times = f"{network_ms(how.network):.1f} | {show_ms(learnt.puppet):.1f}"
+            gflop = 2 * multiply_adds(make_network(settings.size, settings.network)) / 1e9
+            times = f"{network_ms(settings.network):.1f} | {show_ms(learnt.puppet):.1f}"
             print(f"| {clip} | {shape} | {gflop:.1f} | {times} | {learnt.steps} | {cells(row, SHOWN)} |", flush=True)
 
 
-def known(shape: str) -> str:
-    """The name by which a shape can be asked for."""
-    if shape not in PRESETS:
-        widths, _, packed = shape.partition("/")
-        PRESETS[shape] = CRNShape(tuple(int(width) for width in widths.split(",")), packed=int(packed or 1))
-    return shape
+def stand_in(shape: str) -> None:
+    """Let the preset `live` be another shape, for as long as this program runs."""
+    widths, _, packed = shape.partition("/")
+    PRESETS["live"] = (
+        _OWN[shape] if shape in _OWN else CRNShape(tuple(map(int, widths.split(","))), packed=int(packed or 1))
+    )
+
+
+def as_live(puppet: Puppet) -> Renderer:
+    """What shows it live, where there is time."""
+    renderer = Renderer(puppet)
+    renderer.retrieval.most = grades(puppet)[0].most_blended
+    return renderer
 
 
 def network_ms(shape: str, size_px: int = 256) -> float:
@@ -72,7 +79,7 @@ def network_ms(shape: str, size_px: int = 256) -> float:
 
 def show_ms(puppet: Puppet) -> float:
     """Median time of a picture, of faces between the references."""
-    renderer, random = Renderer(puppet, most_blended=MOST_BLENDED), np.random.default_rng(0)
+    renderer, random = as_live(puppet), np.random.default_rng(0)
     faces = [reference.face for reference in puppet.references]
     for number in range(len(faces)):
         renderer.warp(number)

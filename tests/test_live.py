@@ -27,11 +27,12 @@ from cxanim.pipelines.live import (
     LivePuppet,
     LiveSettings,
     Presence,
+    grades,
 )
 from cxanim.pipelines.live_clip import live_from_clip, live_target
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
-from cxanim.pipelines.pace import Pace
+from cxanim.pipelines.pace import Grade, Pace
 from cxanim.pipelines.puppet import make_network
 from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video, probe_video
@@ -118,31 +119,31 @@ def test_the_newest_takes_the_place_of_what_waits():
 
 
 def test_where_pictures_take_too_long_they_become_smaller_and_larger_again_when_there_is_time():
-    pace, time_s, sizes = Pace((512, 256, 128)), 0.0, []
+    pace, time_s, sizes = Pace([Grade(512, 1), Grade(256, 1), Grade(128, 1)]), 0.0, []
 
     def run(cost_ms: dict[int, float], seconds: float) -> None:
         nonlocal time_s
         for _ in range(round(30 * seconds)):
             time_s += 1 / 30
-            sizes.append(pace.size_px)
-            pace.note(cost_ms[pace.size_px], time_s)
+            sizes.append(pace.grade.size_px)
+            pace.note(cost_ms[pace.grade.size_px], time_s)
 
     run({512: 20, 256: 8, 128: 4}, 5)
     assert set(sizes) == {512}
     run({512: 50, 256: 20, 128: 8}, 20)
-    assert pace.size_px == 256 and sizes[170] == 256  # at once
+    assert pace.grade.size_px == 256 and sizes[170] == 256  # at once
     run({512: 20, 256: 7, 128: 4}, 15)
-    assert pace.size_px == 512
+    assert pace.grade.size_px == 512
     sizes.clear()
     run({512: 60, 256: 7, 128: 4}, 300)  # what looks as if it would fit, and does not
     assert sizes.count(512) < 0.1 * len(sizes)
 
 
 def test_a_single_slow_picture_changes_nothing():
-    pace = Pace((256, 128))
+    pace = Pace([Grade(256, 1), Grade(128, 1)])
     for number in range(60):
         pace.note(90 if number % 20 == 7 else 10, number / 30)
-    assert pace.size_px == 256
+    assert pace.grade.size_px == 256
 
 
 # The puppet
@@ -157,6 +158,21 @@ def test_a_slow_machine_shows_fewer_pixels(character: Path, monkeypatch: pytest.
     assert picture.shape == (128, 128, 3)
     live.settings = LiveSettings(adapt=False)
     assert live.show(live.puppet.neutral_face).shape == (256, 256, 3)
+    live.close()
+
+
+def test_a_trained_puppet_on_a_slow_machine_is_shown_from_fewer_references(puppet, monkeypatch: pytest.MonkeyPatch):
+    references = (puppet.references[0],) * 5
+    trained = replace(puppet, references=references, network=make_network(128, "live"))
+    assert grades(trained) == [Grade(128, 4, 1.5), Grade(128, 2, 1.5), Grade(128, 1)]
+    assert grades(puppet) == [Grade(128, 1)]
+    live = LivePuppet(trained, LiveSettings())
+    blended = []
+    monkeypatch.setattr("cxanim.pipelines.pace.BUDGET_MS", 0.001)
+    for _ in range(40):
+        assert live.show(trained.neutral_face).shape == (128, 128, 3)
+        blended.append(live._renderer().retrieval.most)
+    assert (blended[0], blended[-1]) == (4, 1) and 2 in blended
     live.close()
 
 
@@ -202,6 +218,19 @@ def test_who_leaves_lets_it_relax_and_who_returns_takes_it_along_without_a_jump(
     back = camera.see(before_the_camera(60), 1.0)
     assert place(back[-1]) == pytest.approx(place(aside[-1]), abs=0.05)
     assert largest_step([aside[-1], *gone, *back]) < 0.2
+
+
+def test_a_hand_before_the_face_is_no_jump_and_when_it_goes_all_is_as_before(live: LivePuppet):
+    camera = Camera(live)
+    camera.see(before_the_camera(), 1.6)
+    aside = camera.see(before_the_camera(40), 0.6)
+    covered = before_the_camera(40)
+    cv2.ellipse(covered, (280, 190), (75, 110), 20, 0, 360, (205, 160, 140), -1, cv2.LINE_AA)
+    hidden = camera.see(covered, 1.5)
+    back = camera.see(before_the_camera(40), 1.0)
+    assert live.state == FOLLOWING
+    assert place(back[-1]) == pytest.approx(place(aside[-1]), abs=0.05)
+    assert np.abs(np.diff([aside[-1], *hidden, *back], axis=0)).max() < 0.2 * eye_distance(aside[-1])
 
 
 def test_when_somebody_else_comes_in_the_first_is_followed(live: LivePuppet):

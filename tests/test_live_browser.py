@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -161,6 +162,19 @@ def test_stopping_and_starting_again_leaves_one_connection(opened: Opened):
             start(page)
         wait_for_frames(page)
         assert page.evaluate("window.sockets.map(socket => socket.readyState)") == [3, 3, 1]
+
+
+def test_a_tab_that_is_hidden_rests_and_goes_on_when_it_is_seen_again(opened: Opened):
+    with opened(*CAMERA, script=SOCKETS) as page:
+        start(page)
+        wait_for_frames(page)
+        tab = page.context.new_cdp_session(page)
+        tab.send("Page.setWebLifecycleState", {"state": "frozen"})
+        time.sleep(2)
+        tab.send("Page.setWebLifecycleState", {"state": "active"})
+        wait_for_frames(page)
+        expect(page.locator("#live-stage .say")).to_contain_text("It follows you")
+        assert page.evaluate("window.sockets.length") == 1
 
 
 def test_two_tabs_share_a_camera(opened: Opened, app_url: str):

@@ -57,13 +57,13 @@ class Retrieval:
         faces: the references' faces.
         neutral: the target's relaxed face.
         likeness: what counts when they are compared.
-        most: how many are shown at once.
+        most: how many are shown at once; may change.
     """
 
     def __init__(
         self, faces: Sequence[np.ndarray], neutral: np.ndarray, likeness: Likeness | None = None, most: int = BLENDED
     ):
-        self._neutral, self._likeness, self._most = neutral, likeness or Likeness(), most
+        self._neutral, self._likeness, self.most = neutral, likeness or Likeness(), most
         self._vectors = np.stack([appearance(face, neutral) for face in faces])
 
     def shares(self, face: np.ndarray, left_out: np.ndarray | None = None) -> dict[int, float]:
@@ -75,4 +75,4 @@ class Retrieval:
         distances = self._likeness.distances(self._vectors, appearance(face, self._neutral))
         if left_out is not None:
             distances[left_out] = math.inf
-        return shares_by(distances, self._most)
+        return shares_by(distances, self.most)

@@ -14,14 +14,16 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, still
 from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.follower import Follower
-from cxanim.pipelines.pace import Pace
+from cxanim.pipelines.pace import Grade, Pace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.settings import setting
 
 CALIBRATION_S = 1.0
 LEAST_PX = 128
-MOST_BLENDED = 4  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
+# References shown at once, and how much dearer than the next fewer: half as many as in a video cost 1 % of the face's
+# likeness (docs/log.md, 2026-11-27).
+_BLENDED = (4, 1.5), (2, 1.5)
 _HOLD_S, _LEAVE_S, _COME_S = 0.25, 0.8, 0.35
 _KEY_S = 0.15
 _LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
@@ -46,7 +48,9 @@ class LiveSettings(Gains):
         256, "side of the pictures of a photo; a puppet has a size of its own", choices=(128, 256, 512), unit="px"
     )
     adapt: bool = setting(
-        True, "show fewer pixels rather than fewer pictures a second where the machine is slow; not of a trained puppet"
+        True,
+        "where the machine is slow, show fewer pixels, or of a trained puppet fewer references at once, rather than "
+        "fewer pictures a second",
     )
 
     @property
@@ -79,10 +83,7 @@ class LivePuppet:
         self.pressed = Expression()
         self.is_frozen = False
         self.state = WAITING
-        sizes_px = [puppet.size_px]
-        if not puppet.is_trained:  # a network knows one size
-            sizes_px += [size_px for size_px in reversed(SIZES_PX) if LEAST_PX <= size_px < puppet.size_px]
-        self._device, self._pace = device, Pace(sizes_px)
+        self._device, self._pace = device, Pace(grades(puppet))
         self._renderers: dict[int, Renderer] = {}
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
         self._keys = dict(vars(Expression()))
@@ -161,12 +162,14 @@ class LivePuppet:
         renderer.show(self.puppet.neutral_face)
 
     def _renderer(self) -> Renderer:
-        """What shows pictures of the size that the machine can keep up with."""
-        size_px = self._pace.size_px if self.settings.adapt else self.puppet.size_px
+        """What shows pictures as finely as the machine can keep up with."""
+        grade = self._pace.grade if self.settings.adapt else self._pace.finest
+        size_px = grade.size_px
         if size_px not in self._renderers:
             puppet = self.puppet if size_px == self.puppet.size_px else self.puppet.resized(size_px)
-            self._renderers[size_px] = Renderer(puppet, self._device, most_blended=MOST_BLENDED)
+            self._renderers[size_px] = Renderer(puppet, self._device)
             self._renderers[size_px].show(puppet.neutral_face)  # the first picture takes longer than the others
+        self._renderers[size_px].retrieval.most = grade.most_blended
         return self._renderers[size_px]
 
     def close(self) -> None:
@@ -226,6 +229,18 @@ class LivePuppet:
             value += way * (pressed[name] - value)
             self._keys[name] = pressed[name] if abs(value - pressed[name]) < 0.01 else value
         return None if self._keys == rest else self._basis.performance(Expression(**self._keys))
+
+
+def grades(puppet: Puppet) -> list[Grade]:
+    """How finely a puppet can be shown, the finest first: of fewer references, or where it has one, in fewer pixels.
+
+    A network knows one size.
+    """
+    many = [Grade(puppet.size_px, most, dearer) for most, dearer in _BLENDED if most <= len(puppet.references)]
+    one = Grade(puppet.size_px, 1)
+    if puppet.is_trained:
+        return [*many, one]
+    return [*many, one, *(Grade(size_px, 1) for size_px in reversed(SIZES_PX) if LEAST_PX <= size_px < puppet.size_px)]
 
 
 class Presence:

@@ -43,12 +43,22 @@ class Refiner:
             condition = as_condition(np.dstack([shown, reach])[None], layout[None], self._device)
             with torch.inference_mode():
                 return as_pictures(refine(self._network(condition), condition))[0]
+        self._look_at(shown, reach, layout)
+        return self._carried_out(self._asked(), shown)
+
+    def _look_at(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> None:
         seen = self._condition[0].numpy()
         for part, channels in ((shown, slice(0, 3)), (reach[..., None], slice(3, 4)), (layout, slice(4, 7))):
             np.multiply(part, np.float32(1 / 255), out=seen[..., channels])
+
+    def _asked(self) -> np.ndarray:
+        """What the network says to what it sees, (S, S, 5), bounded."""
         with torch.inference_mode():
-            said = torch.tanh_(self._network(self._condition.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)[0].numpy()
-        said *= seen[..., 3:4]
+            said = torch.tanh_(self._network(self._condition.permute(0, 3, 1, 2)))
+        return said.permute(0, 2, 3, 1)[0].numpy()
+
+    def _carried_out(self, said: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        said *= self._condition[0].numpy()[..., 3:4]
         look = said[..., 3:] * np.float32(LARGEST_NUDGE * len(shown))
         look += self._places
         moved = cv2.remap(shown, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

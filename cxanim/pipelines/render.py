@@ -14,7 +14,6 @@ from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp, reach_of, shown_together
 from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.grain import Grain
-from cxanim.pipelines.likeness import BLENDED
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.refine import Refiner
 from cxanim.pipelines.steady import Steady
@@ -29,10 +28,9 @@ class Renderer:
         puppet: what to show.
         device: where its network runs.
         moving_background: let the background follow the head instead of standing still.
-        most_blended: how many references are shown at once: fewer are quicker.
 
     Attributes:
-        retrieval: chooses which references are shown for a face.
+        retrieval: chooses which references are shown for a face, and how many at once: fewer are quicker.
     """
 
     def __init__(
@@ -41,13 +39,12 @@ class Renderer:
         device: torch.device | None = None,
         *,
         moving_background: bool = False,
-        most_blended: int = BLENDED,
     ):
         self.puppet, self.device = puppet, device or torch.device("cpu")
         self._moving_background = moving_background
         self._warps: dict[int, Warp] = {}
         faces = [reference.face for reference in puppet.references]
-        self.retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness, most_blended)
+        self.retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness)
         self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._repeats = 0
