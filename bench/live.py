@@ -176,7 +176,7 @@ class Server:
     """The route in a process of its own, with a puppet for each of some visitors."""
 
     def __init__(self, target: Path, size_px: int):
-        program = [sys.executable, __file__, "--serve", str(target), str(PORT), "--size", str(size_px)]
+        program = [sys.executable, __file__, "--serve", str(target), "--size", str(size_px)]
         self.process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.tickets = json.loads(self._line())
         self.parts_ms: dict[str, float] = {}
@@ -282,9 +282,12 @@ def serve(target: Path, size_px: int) -> None:
     live_route.mount(site, stages)
 
     def told(*_: object) -> None:
-        shown = max(took["show"][0], 1)
+        shown = max(took["finish"][0], 1)
         ms = {name: 1000 * seconds / shown for name, (_, seconds) in took.items()}
-        rest = {"retarget": ms["follow"] - ms["detect"], "rest of show": ms["show"] - sum(ms[part] for part in IN_SHOW)}
+        rest = {
+            "retarget": ms["follow"] - ms["detect"],
+            "rest of show": ms["begin"] + ms["finish"] - sum(ms[part] for part in IN_SHOW),
+        }
         print(json.dumps({part: {**ms, **rest}[part] for part in PARTS}), flush=True)
 
     server = uvicorn.Server(uvicorn.Config(site, port=PORT, log_level="error"))
@@ -313,7 +316,8 @@ def timed_parts() -> dict[str, list[float]]:
 
     for name, where, method in (
         ("decode", live_stages, "decode_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
-        ("show", LivePuppet, "show"), ("warp", Renderer, "_aligned"), ("layout", render, "draw_layout"),
+        ("begin", LivePuppet, "begin"), ("finish", LivePuppet, "finish"),
+        ("warp", Renderer, "_aligned"), ("layout", render, "draw_layout"),
         ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", Refiner, "_carried_out"),
         ("steady", Steady, "next"), ("encode", live_stages, "encode_jpeg"),
     ):  # fmt: skip

@@ -354,8 +354,8 @@ class Pretend:
 
     state, settings = FOLLOWING, LiveSettings()
 
-    def __init__(self, follow_s: float = 0.0, show_s: float = 0.0):
-        self.follow_s, self.show_s, self.closed = follow_s, show_s, 0
+    def __init__(self, follow_s: float = 0.0, warp_s: float = 0.0, show_s: float = 0.0):
+        self.follow_s, self.warp_s, self.show_s, self.closed = follow_s, warp_s, show_s, 0
 
     def follow(self, frame: np.ndarray, time_s: float) -> np.ndarray:
         if frame is None:
@@ -363,7 +363,11 @@ class Pretend:
         time.sleep(self.follow_s)
         return frame
 
-    def show(self, face: np.ndarray) -> np.ndarray:
+    def begin(self, face: np.ndarray) -> np.ndarray:
+        time.sleep(self.warp_s)
+        return face
+
+    def finish(self, face: np.ndarray) -> np.ndarray:
         time.sleep(self.show_s)
         return face
 
@@ -378,7 +382,7 @@ def wait_for(condition, seconds: float = 5.0) -> None:
         time.sleep(0.002)
 
 
-@pytest.mark.parametrize("slow", [dict(show_s=0.03), dict(follow_s=0.03)])
+@pytest.mark.parametrize("slow", [dict(show_s=0.03), dict(warp_s=0.03), dict(follow_s=0.03)])
 def test_each_frame_is_told_of_once_and_newer_ones_take_the_place_of_old_ones(slow: dict):
     told: list[Shown] = []
     loop = LiveLoop(Pretend(**slow), told.append, pytest.fail)
@@ -391,19 +395,19 @@ def test_each_frame_is_told_of_once_and_newer_ones_take_the_place_of_old_ones(sl
     made = [shown for shown in told if shown.picture is not None]
     assert [int(shown.picture[0]) for shown in made] == sorted(int(shown.picture[0]) for shown in made)
     assert 3 <= len(made) < 25 and made[-1].frame.number == 39
-    assert set(made[0].stages_ms) == {"decode", "follow", "show", "encode"}
+    assert set(made[0].stages_ms) == {"decode", "follow", "warp", "refine", "encode"}
 
 
-def test_looking_and_showing_overlap():
+def test_looking_warping_and_showing_overlap():
     told: list[Shown] = []
-    loop = LiveLoop(Pretend(0.05, 0.05), told.append, pytest.fail)
+    loop = LiveLoop(Pretend(0.05, 0.05, 0.05), told.append, pytest.fail)
     began_s = time.monotonic()
     for number in range(10):
         loop.offer(CameraFrame(number, 0, np.zeros(1)))
-        wait_for(lambda number=number: len(told) >= number - 1)
+        wait_for(lambda number=number: len(told) >= number - 2)
     wait_for(lambda: len(told) == 10)
     loop.close()
-    assert time.monotonic() - began_s < 10 * 0.1 * 0.9
+    assert time.monotonic() - began_s < 10 * 0.15 * 0.7
 
 
 def test_an_error_is_told_and_nothing_comes_after():
@@ -431,7 +435,7 @@ def test_a_frame_that_is_no_picture_is_left_out(puppet):
 def test_closing_ends_the_threads():
     before = threading.active_count()
     loops = [LiveLoop(Pretend(), lambda shown: None, pytest.fail) for _ in range(3)]
-    assert threading.active_count() == before + 6
+    assert threading.active_count() == before + 9
     for loop in loops:
         loop.close()
     assert threading.active_count() == before

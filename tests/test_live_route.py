@@ -86,7 +86,7 @@ def test_a_frame_comes_back_as_the_puppets_picture_with_its_number_and_time(clie
             assert (which, time_ms) == (number, pytest.approx(33.3 * number))
             assert state in ("waiting", "calibrating") and all(ms > 0 for ms in stages_ms)
             assert decode_jpeg(picture).shape == (128, 128, 3)
-        assert stage.is_taken and live_threads() == 2
+        assert stage.is_taken and live_threads() == 3
     wait_for(lambda: not stage.is_taken and live_threads() == 0)
 
 
@@ -153,7 +153,7 @@ def test_a_page_that_connects_again_takes_the_place_of_its_old_connection(client
         with client.websocket_connect(f"/live?ticket={stage.ticket}") as new:
             new.send_bytes(frame(0))
             assert opened(new.receive_bytes())[0] == 0
-            assert live_threads() == 2
+            assert live_threads() == 3
     wait_for(lambda: live_threads() == 0)
 
 
@@ -199,7 +199,7 @@ def test_a_page_that_reads_nothing_costs_nothing(client: TestClient, stage: Stag
         for number in range(100):
             socket.send_bytes(frame(number, encode_jpeg(NOBODY, 50)))
         time.sleep(0.5)
-        assert live_threads() == 2
+        assert live_threads() == 3
     wait_for(lambda: live_threads() == 0)
 
 
@@ -298,8 +298,8 @@ def test_a_recording_becomes_an_mp4_and_no_other_file_is_touched(
 
 
 def test_pictures_travel_as_they_are():
-    """The header is what the page's script reads: 29 bytes, then the JPEG."""
-    assert (FRAME.size, ANSWER.size) == (12, 29)
+    """The header is what the page's script reads: 33 bytes, then the JPEG."""
+    assert (FRAME.size, ANSWER.size) == (12, 33)
     script = (Path(live_route.__file__).parent / "live_stage.js").read_text()
-    assert "ANSWER_BYTES = 29" in script and json.dumps(list(STATES)) in script
+    assert "ANSWER_BYTES = 33" in script and json.dumps(list(STATES)) in script
     assert cv2.imdecode(np.frombuffer(SOMEBODY, np.uint8), 1) is not None

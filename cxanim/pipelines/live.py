@@ -16,7 +16,7 @@ from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.pace import Grade, Pace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet
-from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.render import Begun, Renderer
 from cxanim.settings import setting
 
 CALIBRATION_S = 1.0
@@ -59,11 +59,26 @@ class LiveSettings(Gains):
         return Gains(*(getattr(self, knob.name) for knob in fields(Gains)))
 
 
+@dataclass(frozen=True)
+class Halfway:
+    """A picture that waits for its second half.
+
+    Attributes:
+        renderer: what shows it.
+        begun: what was made so far.
+        took_s: how long that took.
+    """
+
+    renderer: Renderer
+    begun: Begun
+    took_s: float
+
+
 class LivePuppet:
     """One puppet before one camera.
 
-    `follow` sees the camera's frames in order and is called by one thread at a time, so is `show`, at the same time
-    or not; what is set or called besides may come from any.
+    `follow` sees the camera's frames in order. It is called by one thread at a time, so are `begin` and `finish`, all
+    three at once or not; what is set or called besides may come from any.
 
     Args:
         puppet: who moves.
@@ -146,13 +161,24 @@ class LivePuppet:
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 of a face; not to be written to. S is smaller where the machine is slow."""
+        return self.finish(self.begin(face))
+
+    def begin(self, face: np.ndarray) -> "Halfway":
+        """The first half of `show`."""
         renderer = self._renderer()
         began_s = time.perf_counter()
-        picture = renderer.show(face)
+        begun = renderer.begin(face)
+        return Halfway(renderer, begun, time.perf_counter() - began_s)
+
+    def finish(self, halfway: "Halfway") -> np.ndarray:
+        """The second half, which another thread may do while `begin` is called for the next face."""
+        began_s = time.perf_counter()
+        picture = halfway.renderer.finish(halfway.begun)
         now_s = time.perf_counter()
         if self.settings.adapt:
-            self._pace.note(1000 * (now_s - began_s), now_s)
-        return picture
+            # The halves of two pictures are made at the same time.
+            self._pace.note(1000 * max(halfway.took_s, now_s - began_s), now_s)
+        return picture[..., :3]
 
     def prepare(self) -> None:
         """Make ready what the first pictures would wait for: some seconds for a puppet of many references."""

@@ -1,8 +1,9 @@
-"""Two threads for one live puppet: one looks (decode, detect, retarget), the other shows (render, encode).
+"""Three threads for one live puppet: one looks (decode, detect, retarget), one warps, one shows (refine, encode).
 
-General idea: while the one shows a frame, the other looks at the next, so that what counts is the slower of the two and
-not their sum. Between the camera and the first, and between the two, there is room for one frame each: a newer one
-takes the place of one that still waits, and no queue grows. Whoever sent the frame that is left out is told.
+General idea: while one frame is shown, the next is warped and the one after looked at, so that what counts is the
+slowest of the three and not their sum. Between the camera and the first, and between each two, there is room for one
+frame: a newer one takes the place of one that still waits, and no queue grows. Whoever sent the frame that is left out
+is told.
 """
 
 import threading
@@ -14,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from cxanim.errors import UnreadableImage
-from cxanim.pipelines.live import LivePuppet
+from cxanim.pipelines.live import Halfway, LivePuppet
 
 T = TypeVar("T")
 
@@ -108,10 +109,11 @@ class LiveLoop:
         self._deliver, self._failed, self._decode, self._encode = deliver, failed, decode, encode
         self._frames: Newest[CameraFrame] = Newest()
         self._faces: Newest[tuple[Shown, np.ndarray]] = Newest()
+        self._begun: Newest[tuple[Shown, Halfway]] = Newest()
         self._closing = threading.Lock()
         self._threads = [
             threading.Thread(target=self._guarded, args=(work,), name=f"cxanim-live-{name}", daemon=True)
-            for name, work in (("look", self._look), ("show", self._show))
+            for name, work in (("look", self._look), ("warp", self._warp), ("show", self._show))
         ]
         for thread in self._threads:
             thread.start()
@@ -123,9 +125,8 @@ class LiveLoop:
             self._deliver(Shown(replaced))
 
     def close(self) -> None:
-        """End both threads and free the puppet; what is under way is lost. More than one may ask for it."""
-        self._frames.close()
-        self._faces.close()
+        """End the threads and free the puppet; what is under way is lost. More than one may ask for it."""
+        self._end()
         with self._closing:
             for thread in self._threads:
                 thread.join()
@@ -135,9 +136,12 @@ class LiveLoop:
         try:
             work()
         except Exception as error:  # noqa: BLE001 - a thread's error is its owner's
-            self._frames.close()
-            self._faces.close()
+            self._end()
             self._failed(error)
+
+    def _end(self) -> None:
+        for room in (self._frames, self._faces, self._begun):
+            room.close()
 
     def _look(self) -> None:
         while (frame := self._frames.take()) is not None:
@@ -154,11 +158,19 @@ class LiveLoop:
             if replaced is not None:
                 self._deliver(replaced[0])
 
-    def _show(self) -> None:
+    def _warp(self) -> None:
         while (waiting := self._faces.take()) is not None:
             found, face = waiting
+            halfway = Stopwatch(found.stages_ms).timed("warp", self.live.begin, face)
+            replaced = self._begun.put((found, halfway))
+            if replaced is not None:
+                self._deliver(replaced[0])
+
+    def _show(self) -> None:
+        while (waiting := self._begun.take()) is not None:
+            found, halfway = waiting
             watch = Stopwatch(found.stages_ms)
-            picture = watch.timed("show", self.live.show, face)
+            picture = watch.timed("refine", self.live.finish, halfway)
             content = watch.timed("encode", self._encode, picture)
             self._deliver(replace(found, picture=content))
 

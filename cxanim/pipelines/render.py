@@ -5,6 +5,7 @@ reference is the picture.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,6 +20,21 @@ from cxanim.pipelines.refine import Refiner
 from cxanim.pipelines.steady import Steady
 
 _MOST_REPEATS = 3  # a film repeats a picture so often; a face that stands still for longer is shown as it settles
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A frame that waits for its second half.
+
+    Attributes:
+        face: (478, 3) what it is to show.
+        shown: (S, S, 3) uint8 what the warp shows; None where the frame before is to be shown again.
+        alpha: (S, S) uint8 where the person is; None likewise.
+    """
+
+    face: np.ndarray
+    shown: np.ndarray | None = None
+    alpha: np.ndarray | None = None
 
 
 class Renderer:
@@ -46,7 +62,8 @@ class Renderer:
         faces = [reference.face for reference in puppet.references]
         self.retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness)
         self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
-        self._last: tuple[np.ndarray, np.ndarray] | None = None
+        self._face: np.ndarray | None = None
+        self._picture = puppet.references[puppet.neutral].picture
         self._repeats = 0
         self._refiner = None if puppet.network is None else Refiner(puppet.network, self.device)
 
@@ -66,19 +83,32 @@ class Renderer:
 
     def _next(self, face: np.ndarray) -> np.ndarray:
         """The next frame, with its alpha where there is one."""
-        repeats = self._last is not None and np.array_equal(face, self._last[0])
-        self._repeats = self._repeats + 1 if repeats else 0
-        if self._last is None or not 0 < self._repeats <= _MOST_REPEATS:
-            self._last = face.copy(), self._grain.next(self._steady.next(self._trembling(face), face))
-        return self._last[1]
+        return self.finish(self.begin(face))
 
-    def _trembling(self, face: np.ndarray) -> np.ndarray:
-        """The next frame, not averaged over time, with its alpha where there is one."""
-        shown, alpha = self._aligned(face)
+    def begin(self, face: np.ndarray) -> "Begun":
+        """The first half of the next frame: the references, aligned.
+
+        While the one half of a frame is made, the other half of the one before may be, in another thread.
+        """
+        repeats = self._face is not None and np.array_equal(face, self._face)
+        self._repeats = self._repeats + 1 if repeats else 0
+        if 0 < self._repeats <= _MOST_REPEATS:
+            return Begun(face)
+        self._face = face.copy()
+        return Begun(self._face, *self._aligned(face))
+
+    def finish(self, begun: "Begun") -> np.ndarray:
+        """The frame, with its alpha where it is a cut-out's, once the network has had its say."""
+        if begun.shown is None or begun.alpha is None:
+            return self._picture
+        shown, alpha = begun.shown, begun.alpha
         if self._refiner is not None:
-            layout = draw_layout(Pose(face=face), self.puppet.size_px)
+            layout = draw_layout(Pose(face=begun.face), self.puppet.size_px)
             shown = self._refiner.refined(shown, reach_of(alpha), layout)
-        return np.dstack([shown, alpha]) if self.puppet.cut_out else shown
+        if self.puppet.cut_out:
+            shown = np.dstack([shown, alpha])
+        self._picture = self._grain.next(self._steady.next(shown, begun.face))
+        return self._picture
 
     def warped(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> np.ndarray:
         """What the warp shows next, and where it may be refined, (S, S, 4).

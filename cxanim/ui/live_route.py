@@ -28,8 +28,8 @@ from cxanim.ui.live_stages import Stage, Stages
 
 PATH = "/live"
 STATES = ("", WAITING, CALIBRATING, FOLLOWING, FROZEN)
-STAGES = ("decode", "follow", "show", "encode")
-FRAME, ANSWER = struct.Struct("<Id"), struct.Struct("<IdB4f")
+STAGES = ("decode", "follow", "warp", "refine", "encode")
+FRAME, ANSWER = struct.Struct("<Id"), struct.Struct("<IdB5f")
 MOST_FRAME_BYTES = 1 << 20
 SILENT_S = 300.0  # a page that sends nothing for so long has been forgotten
 _MIRRORED = 128

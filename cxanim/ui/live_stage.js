@@ -1,7 +1,7 @@
 // Camera and puppet side by side: frames go out as JPEG, and the puppet's pictures come back, over a WebSocket of the
 // page's own; where none can pass, over the calls that Gradio itself makes, one at a time. The formats are live_route's.
 const UNDER_WAY = 2, LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
-const STATES = ["", "waiting", "calibrating", "following", "frozen"], ANSWER_BYTES = 29, MIRRORED = 128;
+const STATES = ["", "waiting", "calibrating", "following", "frozen"], ANSWER_BYTES = 33, MIRRORED = 128;
 const WORDS = {
   waiting: "No face is seen: the puppet rests", calibrating: "Look straight and relax for a second",
   following: "It follows you", frozen: "Frozen", "": "",
