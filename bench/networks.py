@@ -24,7 +24,7 @@ from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 
 SHOWN = ("face_vgg_dist", "akd_px", "vgg_dist", "face_psnr", "flicker_ratio")
-_SHAPES = ("live", "96,96,96,96,64,32/2", "96,96,96,96,64/4")
+_SHAPES = ("live", "96,96,96,96,64,32,12,8", "96,96,96,96,64/4")
 _OWN = dict(PRESETS)
 _REPEATS = 40
 

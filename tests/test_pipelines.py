@@ -11,8 +11,10 @@ import torch
 from faces import portrait, portrait_face
 
 from cxanim import Puppet, animate, drive, extract_motion, train
+from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.errors import BadPuppet, Cancelled, CannotWrite, CxanimError, NoFace
 from cxanim.losses import feature_network, relative_l1
+from cxanim.models import CRNShape
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
@@ -31,7 +33,7 @@ from cxanim.pipelines.likeness import PARTS, Likeness
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.puppet import Reference
+from cxanim.pipelines.puppet import FORMAT, Reference, make_network
 from cxanim.pipelines.refine import as_condition, refine
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.trainer import Trainer
@@ -556,3 +558,16 @@ def test_a_real_driver_keeps_its_sound_and_rate(test_data: Path, photo: Path, tm
         assert result.info.has_audio == source.info.has_audio
         assert abs(result.info.duration_s - source.info.duration_s) < 0.1
     assert rendered.frames == 169
+
+
+def test_a_network_of_which_only_the_name_is_kept_is_the_one_of_its_time(photo: Path, tmp_path: Path) -> None:
+    old = CRNShape((96, 96, 96, 96, 64, 32, 12, 8))
+    puppet = replace(photo_puppet(observe_photo(photo), 64, photo.name), network=make_network(64, old))
+    puppet.save(tmp_path / "a.puppet")
+    header, tensors = read_checkpoint(tmp_path / "a.puppet", "puppet", (FORMAT,))
+    write_checkpoint(tmp_path / "old.puppet", "puppet", 6, header | {"network": "live"}, tensors)
+    assert Puppet.load(tmp_path / "old.puppet").network.shape == old
+    for strange in ("huge", 7, {"widths": []}, {"widths": [9999]}, {"widths": [8], "packed": 3}, {"widths": ["a"]}, {}):
+        write_checkpoint(tmp_path / "bad.puppet", "puppet", FORMAT, header | {"network": strange}, tensors)
+        with pytest.raises(BadPuppet, match="damaged"):
+            Puppet.load(tmp_path / "bad.puppet")

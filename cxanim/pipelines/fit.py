@@ -241,7 +241,7 @@ def learn(
         training |= {"steps": trainer.step_number, "finished": False, "curve": trainer.curve}
         network = trainer.averaged_network().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         about = data.puppet.about | {"training": training}
-        puppet = replace(data.puppet, network=network, network_shape=settings.network, about=about)
+        puppet = replace(data.puppet, network=network, about=about)
         if output is not None:
             puppet.save(output)
             trainer.state().save(state_path(output))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from cxanim.errors import BadSetting
 from cxanim.settings import Settings, setting
@@ -47,6 +48,7 @@ class Machine(Settings):
         torch.set_num_threads(self.thread_count)
         torch.manual_seed(self.seed)
         keep_freed_memory()
+        work_alone()
         return self.torch_device
 
 
@@ -62,6 +64,18 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT) and mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT))
+
+
+@cache
+def work_alone() -> threadpool_limits:
+    """Let NumPy's and SciPy's linear algebra keep to the thread that calls it.
+
+    Its products are small here. After each, a second thread of OpenBLAS would wait for more by asking the system again
+    and again, and take a good part of a core from whatever runs beside it.
+    """
+    import scipy.linalg  # noqa: F401 - it has a pool of its own, which must be there to be told
+
+    return threadpool_limits(1, user_api="blas")
 
 
 def cores() -> int:

@@ -5,7 +5,7 @@ reference pictures as JPEG bytes; the weights of the network as float16. Nothing
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.errors import BadPuppet, CannotWrite
 from cxanim.images import decode_jpeg, encode_jpeg
-from cxanim.models import CRN, PRESETS
+from cxanim.models import CRN, PRESETS, CRNShape
 from cxanim.motion.landmarks import FACE_POINTS
 from cxanim.motion.mesh import BODY_FOLLOWS
 from cxanim.output import ensure_writable
@@ -25,13 +25,14 @@ from cxanim.pipelines.likeness import MOST_WEIGHT, Likeness
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.steady import MOST_STRENGTH
 
-KIND, FORMAT = "puppet", 6
-_READ = (5, FORMAT)  # puppets of format 5 are neither cut out nor placed by hand
+KIND, FORMAT = "puppet", 7
+_READ = (5, 6, FORMAT)  # puppets of format 5 are neither cut out nor placed by hand; up to 6 a network has a name only
 PUPPET_SUFFIX = ".puppet"
 SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 7  # warped reference, where it may be refined, and layout map
 OUTPUT_CHANNELS, NUDGE_CHANNELS = 3, 2  # change of colour; a smooth field that moves the warp into place
-_MOST_REFERENCES = 256
+_SHAPES_BY_NAME = PRESETS | {"live": CRNShape((96, 96, 96, 96, 64, 32, 12, 8))}
+_MOST_REFERENCES, _MOST_WIDTH = 256, 512
 _JPEG_QUALITY = 95
 
 
@@ -66,7 +67,6 @@ class Puppet:
         body_follows: how much collar and shoulders go along with the head, in [0, 1], see `MeshMap`.
         likeness: what counts when references are chosen for a face.
         network: the trained CRN, or None for an instant puppet.
-        network_shape: its preset ("live", "good", "paper").
         steadiness: how strongly its pictures are averaged over time, see `Steady`.
         grain: grey levels by which they are to change from frame to frame where they rest, see `Grain`.
         about: kind ("photo" or "clip"), the files it is made from, settings and training curve, as JSON holds them.
@@ -83,7 +83,6 @@ class Puppet:
     body_follows: float = BODY_FOLLOWS
     likeness: Likeness = Likeness()
     network: CRN | None = None
-    network_shape: str = "live"
     steadiness: float = 1.0
     grain: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
@@ -165,7 +164,7 @@ class Puppet:
             "placed": None if self.placed is None else self.placed.to_dict(),
             "body_follows": self.body_follows,
             "likeness": list(self.likeness.weights),
-            "network": self.network_shape if self.network is not None else None,
+            "network": None if self.network is None else asdict(self.network.shape),
             "steadiness": self.steadiness,
             "grain": self.grain,
             "about": self.about,
@@ -210,9 +209,7 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         )
     network = None
     if header["network"] is not None:
-        if header["network"] not in PRESETS:
-            raise ValueError(f"unknown network {header['network']!r}")
-        network = make_network(size, header["network"])
+        network = make_network(size, _shape(header["network"]))
         weights = {
             name.removeprefix("network."): torch.from_numpy(values.astype(np.float32))
             for name, values in tensors.items()
@@ -242,11 +239,25 @@ def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppe
         body_follows=_number(header["body_follows"], 1.0),
         likeness=Likeness(tuple(_number(weight, MOST_WEIGHT) for weight in header["likeness"])),
         network=network,
-        network_shape=header["network"] or "live",
         steadiness=_number(header["steadiness"], MOST_STRENGTH),
         grain=_number(header["grain"], MOST_LEVELS),
         about=header["about"],
     )
+
+
+def _shape(told: Any) -> CRNShape:
+    """The shape of a network that anyone may have told of."""
+    if isinstance(told, str):
+        if told not in _SHAPES_BY_NAME:
+            raise ValueError(f"unknown network {told!r}")
+        return _SHAPES_BY_NAME[told]
+    shape = CRNShape(**(told | {"widths": tuple(told["widths"])}))
+    bounded = len(shape.widths) <= 8 and all(
+        isinstance(width, int) and 0 < width <= _MOST_WIDTH for width in shape.widths
+    )
+    if not bounded or not shape.widths or shape.norm not in ("none", "layer") or shape.packed not in (1, 2, 4):
+        raise ValueError("an impossible network")
+    return shape
 
 
 def _number(value: Any, most: float) -> float:
@@ -285,7 +296,7 @@ def ensure_puppet_writable(path: Path) -> None:
     ensure_writable(path)
 
 
-def make_network(size_px: int, shape: str) -> CRN:
+def make_network(size_px: int, shape: str | CRNShape) -> CRN:
     """A fresh network that begins by showing the warp as it is."""
     network = CRN(CONDITION_CHANNELS, OUTPUT_CHANNELS, size_px, shape, coarse_channels=NUDGE_CHANNELS)
     for head in (network.to_picture, network.to_coarse):
