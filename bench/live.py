@@ -225,13 +225,13 @@ def _script(ticket: str, frames: list[bytes], seconds: float, stopped: threading
     """Send 30 frames a second, two under way, or without reading any answer as many as the connection takes."""
     from websockets.sync.client import connect
 
-    seen, under_way, number = Visit(), 0, 0
+    seen, under_way, number, read = Visit(), 0, 0, 0
     with connect(f"ws://127.0.0.1:{PORT}/live?ticket={ticket}", compression=None, max_queue=2) as socket:
         began_s = time.monotonic()
         while (now_s := time.monotonic() - began_s) < seconds + _SETTLED_S and not stopped.is_set():
             if now_s * _FPS > number and under_way < 2:
                 number = int(now_s * _FPS) + 1
-                socket.send(FRAME.pack(number, 1000 * now_s) + frames[number % len(frames)])
+                socket.send(FRAME.pack(number, read, 1000 * now_s) + frames[number % len(frames)])
                 under_way += reads
             if not reads:
                 time.sleep(0.002)
@@ -241,7 +241,7 @@ def _script(ticket: str, frames: list[bytes], seconds: float, stopped: threading
             except TimeoutError:
                 continue
             under_way -= 1
-            _, sent_ms, _, *stages = ANSWER.unpack_from(answer)
+            read, sent_ms, _, *stages = ANSWER.unpack_from(answer)
             now_s = time.monotonic() - began_s
             if len(answer) > ANSWER.size and now_s > _SETTLED_S:
                 seen.times_s.append(now_s)

@@ -18,7 +18,7 @@ from test_live import NOBODY, before_the_camera, wait_for
 
 from cxanim.errors import Busy, CxanimError
 from cxanim.images import decode_jpeg, encode_jpeg
-from cxanim.pipelines.live import KEYS, LiveSettings
+from cxanim.pipelines.live import KEYS, LivePuppet, LiveSettings
 from cxanim.pipelines.live_clip import live_target
 from cxanim.pipelines.machine import Machine
 from cxanim.ui import live_route, live_stages
@@ -57,8 +57,11 @@ def client(stages: Stages) -> Iterator[TestClient]:
         yield client
 
 
-def frame(number: int, content: bytes = SOMEBODY, time_ms: float | None = None) -> bytes:
-    return FRAME.pack(number, 33.3 * number if time_ms is None else time_ms) + content
+def frame(number: int, content: bytes = SOMEBODY, time_ms: float | None = None, read: int | None = None) -> bytes:
+    return (
+        FRAME.pack(number, max(0, number - 1) if read is None else read, 33.3 * number if time_ms is None else time_ms)
+        + content
+    )
 
 
 def opened(answer: bytes) -> tuple[int, float, str, list[float], bytes]:
@@ -113,7 +116,7 @@ def test_nobody_without_a_ticket_is_let_in(client: TestClient, stage: Stage):
     [
         (b"", 1007),
         (b"short", 1007),
-        (FRAME.pack(1, float("nan")) + SOMEBODY, 1007),
+        (FRAME.pack(1, 0, float("nan")) + SOMEBODY, 1007),
         (frame(1, b"x" * (live_route.MOST_FRAME_BYTES + 1)), 1009),
     ],
 )
@@ -194,12 +197,22 @@ def test_who_left_the_slow_road_or_was_forgotten_on_it_keeps_no_place(
     assert not his.is_taken
 
 
-def test_a_page_that_reads_nothing_costs_nothing(client: TestClient, stage: Stage):
+def test_a_page_that_reads_nothing_costs_nothing_until_it_reads(
+    client: TestClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    looked_at = []
+
+    def follow(live: LivePuppet, frame: np.ndarray, time_s: float) -> np.ndarray:
+        looked_at.append(time_s)
+        return live.puppet.neutral_face
+
+    monkeypatch.setattr(LivePuppet, "follow", follow)
     with client.websocket_connect(f"/live?ticket={stage.ticket}") as socket:
         for number in range(100):
-            socket.send_bytes(frame(number, encode_jpeg(NOBODY, 50)))
-        time.sleep(0.5)
-        assert live_threads() == 3
+            socket.send_bytes(frame(number, encode_jpeg(NOBODY, 50), time_ms=0, read=0))
+        socket.send_bytes(frame(100, time_ms=9000, read=99))
+        wait_for(lambda: 9.0 in looked_at)
+        assert len(looked_at) <= live_route.MOST_UNREAD + 2
     wait_for(lambda: live_threads() == 0)
 
 
@@ -299,7 +312,7 @@ def test_a_recording_becomes_an_mp4_and_no_other_file_is_touched(
 
 def test_pictures_travel_as_they_are():
     """The header is what the page's script reads: 33 bytes, then the JPEG."""
-    assert (FRAME.size, ANSWER.size) == (12, 33)
+    assert (FRAME.size, ANSWER.size) == (16, 33)
     script = (Path(live_route.__file__).parent / "live_stage.js").read_text()
     assert "ANSWER_BYTES = 33" in script and json.dumps(list(STATES)) in script
     assert cv2.imdecode(np.frombuffer(SOMEBODY, np.uint8), 1) is not None

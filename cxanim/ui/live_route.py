@@ -2,8 +2,8 @@
 
 A page is let in by the ticket that it was given through Gradio, and so by whatever lets people into that.
 
-Convention: little-endian. A frame comes as its number (uint32), the page's clock in ms (float64) and a JPEG. It goes
-back with both, a mark (uint8: the state's place in `STATES`, and 128 more where it moves as a mirror would), the ms of
+Convention: little-endian. A frame comes as its number (uint32), the number of the newest answer that was read (uint32),
+the page's clock in ms (float64) and a JPEG. It goes back with its number, that clock, a mark (uint8: the state's place in `STATES`, and 128 more where it moves as a mirror would), the ms of
 each of `STAGES` (float32) and a JPEG, which is empty where a newer frame took its place. Words to the person come as
 JSON text.
 """
@@ -29,11 +29,11 @@ from cxanim.ui.live_stages import Stage, Stages
 PATH = "/live"
 STATES = ("", WAITING, CALIBRATING, FOLLOWING, FROZEN)
 STAGES = ("decode", "follow", "warp", "refine", "encode")
-FRAME, ANSWER = struct.Struct("<Id"), struct.Struct("<IdB5f")
+FRAME, ANSWER = struct.Struct("<IId"), struct.Struct("<IdB5f")
 MOST_FRAME_BYTES = 1 << 20
 SILENT_S = 300.0  # a page that sends nothing for so long has been forgotten
 _MIRRORED = 128
-_MOST_WAITING = 8  # answers to a page that reads none
+MOST_UNREAD = 8  # frames; a page that has not read the answers to so many is shown no more until it does
 _NO_FRAME, _TOO_LARGE, _FAILED, _NOT_NOW = 1007, 1009, 1011, 1013
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class _Visit:
     def __init__(self, websocket: WebSocket, stage: Stage):
         self._websocket, self._stage = websocket, stage
         self._here = asyncio.get_running_loop()
-        self._answers: asyncio.Queue[Shown | Exception] = asyncio.Queue(_MOST_WAITING)
+        self._answers: asyncio.Queue[Shown | Exception] = asyncio.Queue(MOST_UNREAD)
 
     async def last(self) -> None:
         """Serve it until it ends."""
@@ -99,11 +99,12 @@ class _Visit:
             if message["type"] == "websocket.disconnect":
                 return
             content = message.get("bytes") or b""
-            number, time_ms = FRAME.unpack_from(content) if len(content) > FRAME.size else (0, math.nan)
+            number, read, time_ms = FRAME.unpack_from(content) if len(content) > FRAME.size else (0, 0, math.nan)
             if len(content) > MOST_FRAME_BYTES or not math.isfinite(time_ms):
                 await _close(self._websocket, _TOO_LARGE if len(content) > MOST_FRAME_BYTES else _NO_FRAME)
                 return
-            live.offer(CameraFrame(number, time_ms / 1000, content[FRAME.size :]))
+            if number - read <= MOST_UNREAD:
+                live.offer(CameraFrame(number, time_ms / 1000, content[FRAME.size :]))
 
     async def _answer(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):

@@ -21,7 +21,7 @@ find(".mine").append(puppet);
 
 let ticket = null, stream = null, starting = false, looking = 0;
 let road = null, socket = null, timer = 0, retries = 0;  // `road` is where frames go; null until one is open
-let number = 0, newest = 0, underWay = 0, state = null, times = [], delays = [];
+let number = 0, read = 0, newest = 0, underWay = 0, state = null, times = [], delays = [];
 let recorder = null, asksToRecord = false, pressed = false, commands = Promise.resolve();
 
 function say(words, bad = false) {
@@ -87,9 +87,10 @@ function send() {
   underWay++;
   taken.toBlob((frame) => {
     if (road !== way) return;
-    const head = new ArrayBuffer(12), view = new DataView(head);
+    const head = new ArrayBuffer(16), view = new DataView(head);
     view.setUint32(0, mine, true);
-    view.setFloat64(4, now, true);
+    view.setUint32(4, read, true);
+    view.setFloat64(8, now, true);
     way.send(head, frame);
   }, "image/jpeg", QUALITY);
 }
@@ -100,7 +101,7 @@ function drop() {  // whatever is open or about to be
   clearTimeout(timer);
   const [before, way] = [socket, road];
   socket = road = state = null;
-  [underWay, times, delays] = [0, [], []];
+  [underWay, times, delays, read] = [0, [], [], number];  // what was under way is not waited for any more
   find("[name=freeze]").setAttribute("aria-pressed", false);
   if (before) before.close();
   else if (way) command("leave");
@@ -127,6 +128,7 @@ function connect() {
     retries = 0;
     underWay--;
     const view = new DataView(data), mark = view.getUint8(12);
+    read = Math.max(read, view.getUint32(0, true));
     if (data.byteLength === ANSWER_BYTES) return;
     const picture = new Blob([new Uint8Array(data, ANSWER_BYTES)], { type: "image/jpeg" });
     paint(view.getUint32(0, true), view.getFloat64(4, true), STATES[mark % MIRRORED], mark >= MIRRORED, picture);
@@ -147,7 +149,7 @@ function slowly() {  // the same frames through Gradio, which takes its time
     most: 1,
     words: " (over the slow road: this connection lets no WebSocket pass)",
     send: async (head, frame) => {
-      const view = new DataView(head), time = view.getFloat64(4, true);
+      const view = new DataView(head), time = view.getFloat64(8, true);
       let text = "";
       new Uint8Array(await frame.arrayBuffer()).forEach((byte) => { text += String.fromCharCode(byte); });
       try {
