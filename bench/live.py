@@ -225,13 +225,13 @@ def _script(ticket: str, frames: list[bytes], seconds: float, stopped: threading
     """Send 30 frames a second, two under way, or without reading any answer as many as the connection takes."""
     from websockets.sync.client import connect
 
-    seen, under_way, number, read = Visit(), 0, 0, 0
+    seen, under_way, filmed, number, read = Visit(), 0, 0, 0, 0
     with connect(f"ws://127.0.0.1:{PORT}/live?ticket={ticket}", compression=None, max_queue=2) as socket:
         began_s = time.monotonic()
         while (now_s := time.monotonic() - began_s) < seconds + _SETTLED_S and not stopped.is_set():
-            if now_s * _FPS > number and under_way < 2:
-                number = int(now_s * _FPS) + 1
-                socket.send(FRAME.pack(number, read, 1000 * now_s) + frames[number % len(frames)])
+            if now_s * _FPS > filmed and under_way < 2:
+                filmed, number = int(now_s * _FPS) + 1, number + 1
+                socket.send(FRAME.pack(number, read, 1000 * now_s) + frames[filmed % len(frames)])
                 under_way += reads
             if not reads:
                 time.sleep(0.002)
