@@ -111,7 +111,7 @@ def test_a_clip_stands_in_for_the_camera(
     assert run("live", photo, "--input", character_clip, "-o", tmp_path / "live.mp4", "--json", *SIZE) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["frames"] == 60 >= result["shown"] > 0 and Path(result["path"]).stat().st_size > 1000
-    assert set(result["stages_ms"]) == {"decode", "follow", "show", "encode"}
+    assert set(result["stages_ms"]) == {"decode", "follow", "warp", "refine", "encode"}
 
 
 def test_the_whole_chain(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

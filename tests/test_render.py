@@ -2,12 +2,15 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from faces import SIZE_PX, portrait, portrait_face
 
 from cxanim.models.crn import Window
+from cxanim.motion.layout import draw_layout
+from cxanim.motion.pose import Pose
 from cxanim.motion.warp import mixed, reach_of
 from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.puppet import (
@@ -18,7 +21,7 @@ from cxanim.pipelines.puppet import (
     Reference,
     make_network,
 )
-from cxanim.pipelines.refine import LARGEST_NUDGE, as_condition, as_pictures, refine
+from cxanim.pipelines.refine import LARGEST_NUDGE, Refiner, as_condition, as_pictures, refine
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_stillness, flicker_ratio
 
@@ -263,3 +266,28 @@ def test_what_is_shown_is_what_is_learnt_with():
         made = refiner.refined(shown, reach, layout).astype(int)
         assert np.abs(made - wanted).max() <= 4 and np.abs(made - wanted).mean() < 0.5
     assert np.abs(wanted - shown).mean() > 5
+
+
+def test_without_the_extra_a_network_answers_as_it_does(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("cxanim.pipelines.quick.find_spec", lambda name: None)
+    puppet = Puppet(
+        SIZE, (Reference(np.zeros((SIZE, SIZE, 3), np.uint8), portrait_face()),), network=make_network(SIZE, "live")
+    )
+    plain, quickened = Renderer(puppet), Renderer(puppet)
+    quickened.quicken()
+    np.testing.assert_array_equal(quickened.show(portrait_face()), plain.show(portrait_face()))
+
+
+def test_a_network_that_answers_in_bytes_shows_nearly_the_same(capsys: pytest.CaptureFixture):
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    pytest.importorskip("nncf", reason="the extra openvino is not installed")
+    torch.manual_seed(0)
+    network = make_network(64, "live").eval()
+    torch.nn.init.normal_(network.to_picture.weight, std=0.2)
+    picture = cv2.resize(portrait(), (64, 64), interpolation=cv2.INTER_AREA)
+    puppet = Puppet(64, (Reference(picture, portrait_face()),), network=network)
+    plain, quickened = Renderer(puppet), Renderer(puppet)
+    quickened.quicken()
+    shown, wanted = quickened.show(portrait_face()).astype(int), plain.show(portrait_face()).astype(int)
+    assert capsys.readouterr().out == ""  # which may be wanted for JSON
+    assert 0 < np.abs(shown - wanted).mean() < 0.1 * np.abs(wanted - picture).mean()

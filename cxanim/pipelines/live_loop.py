@@ -16,6 +16,7 @@ import numpy as np
 
 from cxanim.errors import UnreadableImage
 from cxanim.pipelines.live import Halfway, LivePuppet
+from cxanim.pipelines.machine import share_cores
 
 T = TypeVar("T")
 
@@ -167,6 +168,7 @@ class LiveLoop:
                 self._deliver(replaced[0])
 
     def _show(self) -> None:
+        share_cores()
         while (waiting := self._begun.take()) is not None:
             found, halfway = waiting
             watch = Stopwatch(found.stages_ms)

@@ -78,6 +78,15 @@ def work_alone() -> threadpool_limits:
     return threadpool_limits(1, user_api="blas")
 
 
+def share_cores() -> None:
+    """Let what the calling thread computes use half of the cores, since other threads work beside it.
+
+    A network on all of them would wait, layer after layer, for the core that is busy with something else.
+    """
+    torch.get_num_threads()  # PyTorch sets up a thread when it first computes there, and must not do so afterwards
+    threadpool_limits(max(1, cores() // 2), user_api="openmp")
+
+
 def cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

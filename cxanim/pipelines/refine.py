@@ -4,6 +4,8 @@ Training needs its gradient, a picture that is shown needs its speed: `refine` a
 PyTorch for batches, the other for one picture after the other, on a CPU in OpenCV.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
@@ -27,9 +29,24 @@ class Refiner:
         size = network.size_px
         if device.type == "cpu":
             self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._ask: Callable[[torch.Tensor], torch.Tensor] = self._network
         self._condition = torch.empty(1, size, size, network.in_channels)
         own = np.arange(size, dtype=np.float32)
         self._places = np.stack(np.meshgrid(own, own), axis=2)
+
+    @property
+    def network(self) -> CRN:
+        """What was learnt."""
+        return self._network
+
+    def seen(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> np.ndarray:
+        """What the network sees, (1, C, S, S) float32, the caller's own."""
+        self._look_at(shown, reach, layout)
+        return np.ascontiguousarray(self._condition.permute(0, 3, 1, 2).numpy())
+
+    def ask(self, instead: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Ask something else from now on, which says what the network would."""
+        self._ask = instead
 
     def refined(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8.
@@ -54,7 +71,7 @@ class Refiner:
     def _asked(self) -> np.ndarray:
         """What the network says to what it sees, (S, S, 5), bounded."""
         with torch.inference_mode():
-            said = torch.tanh_(self._network(self._condition.permute(0, 3, 1, 2)))
+            said = torch.tanh_(self._ask(self._condition.permute(0, 3, 1, 2)))
         return said.permute(0, 2, 3, 1)[0].numpy()
 
     def _carried_out(self, said: np.ndarray, shown: np.ndarray) -> np.ndarray:

@@ -13,12 +13,14 @@ import torch
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp, reach_of, shown_together
+from cxanim.pipelines import quick
 from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.grain import Grain
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.refine import Refiner
 from cxanim.pipelines.steady import Steady
 
+_USUAL = 64  # conditions from which it is told how large a network's numbers become
 _MOST_REPEATS = 3  # a film repeats a picture so often; a face that stands still for longer is shown as it settles
 
 
@@ -124,6 +126,23 @@ class Renderer:
         """The references, aligned and mixed, and where the person is."""
         shares = shares or self.retrieval.shares(face)
         return shown_together([self.warp(number) for number in shares], list(shares.values()), face)
+
+    def quicken(self) -> None:
+        """Let a network on a CPU answer in bytes, where that is installed; takes some seconds the first time."""
+        refiner = self._refiner
+        if refiner is not None and self.device.type == "cpu" and quick.is_installed():
+            refiner.ask(quick.in_bytes(refiner.network, lambda: self._usual_conditions(refiner)))
+
+    def _usual_conditions(self, refiner: Refiner) -> list[np.ndarray]:
+        """What the network will see: faces between those of the references."""
+        faces, random = [reference.face for reference in self.puppet.references], np.random.default_rng(0)
+        conditions = []
+        for one, other in random.integers(len(faces), size=(_USUAL, 2)):
+            face = (0.6 * faces[one] + 0.4 * faces[other]).astype(np.float32)
+            shown, alpha = self._aligned(face)
+            layout = draw_layout(Pose(face=face), self.puppet.size_px)
+            conditions.append(refiner.seen(shown, reach_of(alpha), layout))
+        return conditions
 
     def warp(self, number: int) -> Warp:
         """The warp of one reference, made when it is first needed."""

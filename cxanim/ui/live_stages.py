@@ -17,6 +17,7 @@ from cxanim.motion.expression import Expression
 from cxanim.pipelines.live import LivePuppet, LiveSettings
 from cxanim.pipelines.live_loop import LiveLoop, Shown
 from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.render import Renderer
 
 MOST_TAKEN = 4  # two share the cores fairly, four are slow, more would be of no use to anybody
 MOST_KEPT = 16
@@ -55,6 +56,11 @@ class Stage:
     def is_forgotten(self) -> bool:
         """Whether the page that took the slow road has sent nothing for some time."""
         return self._loop is None and self._live is not None and time.monotonic() - self._stepped_s > _FORGOTTEN_S
+
+    def warm_up(self) -> None:
+        """Do now what would take some seconds when the camera starts."""
+        if self._settings.int8:
+            Renderer(self.puppet, self._device).quicken()
 
     def change(self, settings: LiveSettings) -> None:
         """Move it in another way from the next frame on."""

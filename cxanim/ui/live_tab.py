@@ -138,6 +138,7 @@ def prepared(stages: Stages, visitor: str, target: Path, settings: LiveSettings)
     """
     puppet = live_target(target, settings.size)
     stage = stages.open(visitor, puppet, settings)
+    stage.warm_up()
     picture = base64.b64encode(encode_jpeg(puppet.references[puppet.neutral].picture, 85)).decode()
     return {"ticket": stage.ticket, "picture": f"data:image/jpeg;base64,{picture}"}
 
