@@ -240,6 +240,8 @@ def _script(ticket: str, frames: list[bytes], seconds: float, stopped: threading
                 answer = socket.recv(timeout=0.002)
             except TimeoutError:
                 continue
+            if isinstance(answer, str):
+                raise RuntimeError(answer)
             under_way -= 1
             read, sent_ms, _, *stages = ANSWER.unpack_from(answer)
             now_s = time.monotonic() - began_s

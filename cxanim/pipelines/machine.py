@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from threadpoolctl import threadpool_limits
+from scipy import linalg  # noqa: F401 - it has threads of its own, which must be there to be found
+from threadpoolctl import ThreadpoolController
 
 from cxanim.errors import BadSetting
 from cxanim.settings import Settings, setting
@@ -14,6 +15,9 @@ from cxanim.settings import Settings, setting
 # Of glibc's malloc.h, and in bytes: the largest piece that is kept is the largest that it takes for one.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT, _MOST_KEPT = 32 << 20, 256 << 20
+# Looked for now, in the thread that imports: the search holds the loader's lock and asks for Python's, and would wait
+# for ever for a thread that does so the other way round.
+_POOLS = ThreadpoolController()
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,13 @@ def keep_freed_memory() -> bool:
 
 
 @cache
-def work_alone() -> threadpool_limits:
+def work_alone() -> None:
     """Let NumPy's and SciPy's linear algebra keep to the thread that calls it.
 
     Its products are small here. After each, a second thread of OpenBLAS would wait for more by asking the system again
     and again, and take a good part of a core from whatever runs beside it.
     """
-    import scipy.linalg  # noqa: F401 - it has a pool of its own, which must be there to be told
-
-    return threadpool_limits(1, user_api="blas")
+    _POOLS.select(user_api="blas").limit(limits=1)
 
 
 def share_cores() -> None:
@@ -84,7 +86,7 @@ def share_cores() -> None:
     A network on all of them would wait, layer after layer, for the core that is busy with something else.
     """
     torch.get_num_threads()  # PyTorch sets up a thread when it first computes there, and must not do so afterwards
-    threadpool_limits(max(1, cores() // 2), user_api="openmp")
+    _POOLS.select(user_api="openmp").limit(limits=max(1, cores() // 2))
 
 
 def cores() -> int:

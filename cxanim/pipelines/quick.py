@@ -36,7 +36,9 @@ def in_bytes(network: CRN, seen: Callable[[], Sequence[np.ndarray]]) -> Ask:
         seen: makes conditions (1, C, S, S) float32 as the network will see them; not asked where it was made before.
     """
     if network not in _compiled:
-        _compiled[network] = _made(network, seen())
+        conditions = seen()
+        with redirect_stdout(sys.stderr):  # where its progress does not get among what is printed
+            _compiled[network] = _made(network, conditions)
     request = _compiled[network].create_infer_request()
 
     def ask(condition: torch.Tensor) -> torch.Tensor:
