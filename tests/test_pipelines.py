@@ -397,7 +397,8 @@ def test_half_precision_learns_the_same(clip: Path) -> None:
         assert all(weights.dtype == torch.float32 for weights in trainer.network.parameters())
     assert terms[True] != terms[False]
     for name, value in terms[False].items():
-        assert terms[True][name] == pytest.approx(value, rel=0.05, abs=1e-3), name
+        # CX of pictures that are nearly the same is next to nothing, and so is not told to a twentieth.
+        assert terms[True][name] == pytest.approx(value, rel=0.05, abs=2e-3), name
 
 
 def test_resumed_equals_uninterrupted(clip: Path, tmp_path: Path) -> None:
