@@ -179,6 +179,17 @@ def test_a_face_that_comes_again_is_shown_once_more_and_settles_when_it_stays():
     assert (renderer.show(own) != shown[-1]).any()
 
 
+def test_a_frame_whose_first_half_was_left_out_is_still_shown_when_its_face_comes_again():
+    picture = cv2.resize(portrait(), (64, 64), interpolation=cv2.INTER_AREA)
+    renderer = Renderer(Puppet(64, (Reference(picture, portrait_face()),)))
+    before = renderer.show(portrait_face()).copy()
+    moved = portrait_face() + np.float32((0.1, 0, 0))
+    renderer.begin(moved)  # and a newer frame takes its place
+    shown = renderer.finish(renderer.begin(moved))
+    assert (shown != before).mean() > 0.2
+    assert renderer.finish(renderer.begin(moved)) is shown
+
+
 def test_a_blend_is_the_mean_by_shares():
     pictures = [np.full((4, 4, 4), level, np.uint8) for level in (10, 50, 255)]
     assert (mixed(pictures, [0.5, 0.25, 0.25]) == 81).all()  # 5 + 12.5 + 63.75

@@ -24,19 +24,19 @@ _USUAL = 64  # conditions from which it is told how large a network's numbers be
 _MOST_REPEATS = 3  # a film repeats a picture so often; a face that stands still for longer is shown as it settles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Begun:
-    """A frame that waits for its second half.
+    """A frame that waits for its second half; where a face is repeated the same one comes again.
 
     Attributes:
         face: (478, 3) what it is to show.
-        shown: (S, S, 3) uint8 what the warp shows; None where the frame before is to be shown again.
-        alpha: (S, S) uint8 where the person is; None likewise.
+        shown: (S, S, 3) uint8 what the warp shows.
+        alpha: (S, S) uint8 where the person is.
     """
 
     face: np.ndarray
-    shown: np.ndarray | None = None
-    alpha: np.ndarray | None = None
+    shown: np.ndarray
+    alpha: np.ndarray
 
 
 class Renderer:
@@ -64,7 +64,8 @@ class Renderer:
         faces = [reference.face for reference in puppet.references]
         self.retrieval = Retrieval(faces, puppet.neutral_face, puppet.likeness)
         self._steady, self._grain = Steady(puppet.steadiness), Grain(puppet.grain, puppet.size_px)
-        self._face: np.ndarray | None = None
+        self._begun: Begun | None = None
+        self._finished: Begun | None = None
         self._picture = puppet.references[puppet.neutral].picture
         self._repeats = 0
         self._refiner = None if puppet.network is None else Refiner(puppet.network, self.device)
@@ -92,16 +93,16 @@ class Renderer:
 
         While the one half of a frame is made, the other half of the one before may be, in another thread.
         """
-        repeats = self._face is not None and np.array_equal(face, self._face)
-        self._repeats = self._repeats + 1 if repeats else 0
-        if 0 < self._repeats <= _MOST_REPEATS:
-            return Begun(face)
-        self._face = face.copy()
-        return Begun(self._face, *self._aligned(face))
+        last = self._begun
+        self._repeats = self._repeats + 1 if last is not None and np.array_equal(face, last.face) else 0
+        if last is not None and 0 < self._repeats <= _MOST_REPEATS:
+            return last
+        self._begun = Begun(face.copy(), *self._aligned(face))
+        return self._begun
 
     def finish(self, begun: "Begun") -> np.ndarray:
         """The frame, with its alpha where it is a cut-out's, once the network has had its say."""
-        if begun.shown is None or begun.alpha is None:
+        if begun is self._finished:
             return self._picture
         shown, alpha = begun.shown, begun.alpha
         if self._refiner is not None:
@@ -109,7 +110,7 @@ class Renderer:
             shown = self._refiner.refined(shown, reach_of(alpha), layout)
         if self.puppet.cut_out:
             shown = np.dstack([shown, alpha])
-        self._picture = self._grain.next(self._steady.next(shown, begun.face))
+        self._finished, self._picture = begun, self._grain.next(self._steady.next(shown, begun.face))
         return self._picture
 
     def warped(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> np.ndarray:
