@@ -279,8 +279,8 @@ def serve(target: Path, size_px: int) -> None:
     took = timed_parts()
     machine, settings = Machine(), LiveSettings(size=size_px)
     stages, site = Stages(machine.prepare), FastAPI()
-    puppet = live_target(target, size_px)
-    print(json.dumps([stages.open(name, puppet, settings).ticket for name in ("first", "second")]), flush=True)
+    opened = [stages.open(name, live_target(target, size_px), settings) for name in ("first", "second")]
+    print(json.dumps([stage.ticket for stage in opened if stage is not None]), flush=True)
     live_route.mount(site, stages)
 
     def told(*_: object) -> None:

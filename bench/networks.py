@@ -17,8 +17,8 @@ from held_out import HeldOut, cells, commit_here, head, learnt_share, seen_clip
 
 from cxanim.models import PRESETS, CRNShape, multiply_adds
 from cxanim.pipelines.fit import FitSettings, learn, make_training_set
-from cxanim.pipelines.live import grades
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.pace import grades
 from cxanim.pipelines.puppet import CONDITION_CHANNELS, Puppet, make_network
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch

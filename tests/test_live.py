@@ -27,12 +27,11 @@ from cxanim.pipelines.live import (
     LivePuppet,
     LiveSettings,
     Presence,
-    grades,
 )
 from cxanim.pipelines.live_clip import live_from_clip, live_target
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
-from cxanim.pipelines.pace import Grade, Pace
+from cxanim.pipelines.pace import Grade, Pace, grades
 from cxanim.pipelines.puppet import make_network
 from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video, probe_video
@@ -165,6 +164,7 @@ def test_a_trained_puppet_on_a_slow_machine_is_shown_from_fewer_references(puppe
     references = (puppet.references[0],) * 5
     trained = replace(puppet, references=references, network=make_network(128, "live"))
     assert grades(trained) == [Grade(128, 4, 1.5), Grade(128, 2, 1.5), Grade(128, 1)]
+    assert [grade.most_blended for grade in grades(replace(trained, references=references[:3]))] == [3, 2, 1]
     assert grades(puppet) == [Grade(128, 1)]
     live = LivePuppet(trained, LiveSettings())
     blended = []
@@ -173,6 +173,19 @@ def test_a_trained_puppet_on_a_slow_machine_is_shown_from_fewer_references(puppe
         assert live.show(trained.neutral_face).shape == (128, 128, 3)
         blended.append(live._renderer().retrieval.most)
     assert (blended[0], blended[-1]) == (4, 1) and 2 in blended
+    live.close()
+
+
+def test_a_slow_network_takes_no_reference_away(puppet, monkeypatch: pytest.MonkeyPatch):
+    trained = replace(puppet, references=(puppet.references[0],) * 5, network=make_network(128, "live"))
+    monkeypatch.setattr("cxanim.pipelines.pace.BUDGET_MS", 20.0)
+    monkeypatch.setattr(Renderer, "begin", lambda self, face: None)
+    monkeypatch.setattr(Renderer, "finish", lambda self, begun: time.sleep(0.03) or np.zeros((128, 128, 4), np.uint8))
+    live = LivePuppet(trained, LiveSettings())
+    live._renderers[128] = Renderer(trained)
+    for _ in range(40):
+        live.show(trained.neutral_face)
+    assert live._renderer().retrieval.most == 4
     live.close()
 
 

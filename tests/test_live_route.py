@@ -209,7 +209,7 @@ def test_a_page_that_reads_nothing_costs_nothing_until_it_reads(
     with client.websocket_connect(f"/live?ticket={stage.ticket}") as socket:
         for number in range(100):
             socket.send_bytes(frame(number, encode_jpeg(NOBODY, 50), time_ms=0, read=0))
-        socket.send_bytes(frame(100, time_ms=9000, read=99))
+        socket.send_bytes(frame(100, time_ms=9000, read=live_route.MOST_UNREAD))
         wait_for(lambda: 9.0 in looked_at)
         assert len(looked_at) <= live_route.MOST_UNREAD + 2
     wait_for(lambda: live_threads() == 0)
@@ -280,6 +280,20 @@ def test_a_visitor_has_one_puppet_and_old_ones_are_let_go(stages: Stages, charac
     with pytest.raises(CxanimError):
         stages.of(tickets["cleo"])
     assert issubclass(Busy, CxanimError)
+
+
+def test_of_two_choices_the_later_one_counts_and_the_puppet_before_plays_until_it_is_ready(
+    stages: Stages, stage: Stage, puppet, monkeypatch: pytest.MonkeyPatch
+):
+    seen = []
+    monkeypatch.setattr(Stage, "warm_up", lambda self: seen.append(stages.of_visitor("anna")))
+    first, second = stages.turn("anna"), stages.turn("anna")
+    late = stages.open("anna", puppet, LiveSettings(), second)
+    assert stages.open("anna", puppet, LiveSettings(), first) is None
+    assert seen == [stage, late] and stages.of_visitor("anna") is late
+    turn = stages.turn("anna")
+    stages.forget("anna")  # who closed the page while a puppet was made ready
+    assert stages.open("anna", puppet, LiveSettings(), turn) is None and stages.of_visitor("anna") is None
 
 
 def test_settings_change_while_it_runs(client: TestClient, stage: Stage):

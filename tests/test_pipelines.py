@@ -14,13 +14,13 @@ from cxanim import Puppet, animate, drive, extract_motion, train
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.errors import BadPuppet, Cancelled, CannotWrite, CxanimError, NoFace
 from cxanim.losses import feature_network, relative_l1
-from cxanim.models import CRNShape
+from cxanim.models import PRESETS, CRNShape
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
+from cxanim.motion.matte import face_stencil
 from cxanim.motion.recording import Motion
 from cxanim.motion.retarget import perform
-from cxanim.motion.warp import face_stencil
 from cxanim.pipelines import fit, training_set
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.clip import observe_clip
@@ -438,6 +438,16 @@ def test_resuming_on_other_frames_is_refused(clip: Path, trained: Path, photo: P
         train([photo], trained, TINY, resume=True)
 
 
+def test_resuming_when_its_network_has_become_another_says_so(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setitem(PRESETS, TINY.network, CRNShape((8, 8)))
+        train([clip], tmp_path / "a.puppet", TINY)
+    with pytest.raises(BadPuppet, match=f"the network '{TINY.network}' was another one. Train anew"):
+        train([clip], tmp_path / "a.puppet", replace(TINY, steps=6), resume=True)
+
+
 def test_a_puppet_survives_its_file(trained: Path, tmp_path: Path) -> None:
     likeness = Likeness((2.0, 0.5, 1.0, 1.0, 3.0, 1.0, 1.5))
     puppet = replace(Puppet.load(trained), steadiness=0.7, grain=0.4, likeness=likeness)
@@ -574,7 +584,10 @@ def test_a_network_of_which_only_the_name_is_kept_is_the_one_of_its_time(photo: 
     header, tensors = read_checkpoint(tmp_path / "a.puppet", "puppet", (FORMAT,))
     write_checkpoint(tmp_path / "old.puppet", "puppet", 6, header | {"network": "live"}, tensors)
     assert Puppet.load(tmp_path / "old.puppet").network.shape == old
-    for strange in ("huge", 7, {"widths": []}, {"widths": [9999]}, {"widths": [8], "packed": 3}, {"widths": ["a"]}, {}):
+    for strange in (
+        "huge", 7, {}, {"widths": []}, {"widths": [9999]}, {"widths": ["a"]}, {"widths": [True]}, {"widths": [8] * 9},
+        {"widths": [8], "packed": 3}, {"widths": [8], "packed": 2.0}, {"widths": [8], "align_corners": "x"},
+    ):  # fmt: skip
         write_checkpoint(tmp_path / "bad.puppet", "puppet", FORMAT, header | {"network": strange}, tensors)
         with pytest.raises(BadPuppet, match="damaged"):
             Puppet.load(tmp_path / "bad.puppet")

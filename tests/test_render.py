@@ -1,6 +1,10 @@
 """The last step to a picture: what a network that says nothing shows, and which way its nudge goes."""
 
 import math
+import sys
+import threading
+import time
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -10,8 +14,10 @@ from faces import SIZE_PX, portrait, portrait_face
 
 from cxanim.models.crn import Window
 from cxanim.motion.layout import draw_layout
+from cxanim.motion.matte import reach_of
 from cxanim.motion.pose import Pose
-from cxanim.motion.warp import mixed, reach_of
+from cxanim.motion.warp import mixed
+from cxanim.pipelines import quick
 from cxanim.pipelines.grain import MOST_LEVELS, Grain
 from cxanim.pipelines.puppet import (
     CONDITION_CHANNELS,
@@ -287,6 +293,43 @@ def test_without_the_extra_a_network_answers_as_it_does(monkeypatch: pytest.Monk
     plain, quickened = Renderer(puppet), Renderer(puppet)
     quickened.quicken()
     np.testing.assert_array_equal(quickened.show(portrait_face()), plain.show(portrait_face()))
+
+
+def test_where_the_extra_fails_the_network_answers_as_it_does_and_it_is_noted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr("cxanim.pipelines.quick.find_spec", lambda name: True)
+    monkeypatch.setattr("cxanim.pipelines.quick._made", broken)
+    puppet = Puppet(
+        SIZE, (Reference(np.zeros((SIZE, SIZE, 3), np.uint8), portrait_face()),), network=make_network(SIZE, "live")
+    )
+    plain, quickened = Renderer(puppet), Renderer(puppet)
+    quickened.quicken()
+    np.testing.assert_array_equal(quickened.show(portrait_face()), plain.show(portrait_face()))
+    assert "no such instruction" in caplog.text
+
+
+def test_a_network_is_compiled_once_whoever_asks_and_what_is_printed_meanwhile_stays_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    made, printed = [], sys.stdout
+
+    def compile_slowly(*_: object) -> MagicMock:
+        made.append(sys.stdout)
+        time.sleep(0.05)
+        return MagicMock()
+
+    monkeypatch.setattr(quick, "_made", compile_slowly)
+    network = make_network(SIZE, "live")
+    askers = [threading.Thread(target=quick.in_bytes, args=(network, list)) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert made == [sys.stderr] and sys.stdout is printed
 
 
 def test_a_network_that_answers_in_bytes_shows_nearly_the_same(capsys: pytest.CaptureFixture):

@@ -10,9 +10,10 @@ from faces import portrait, portrait_face
 from cxanim.motion import landmarks as lm
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.head import rotation_from_angles
+from cxanim.motion.matte import background_plate, composite, face_stencil
 from cxanim.motion.mesh import MeshMap, motion_in_eyes, upsampled
 from cxanim.motion.retarget import perform, still
-from cxanim.motion.warp import Warp, _leading, background_plate, composite, face_stencil, shown_together
+from cxanim.motion.warp import Warp, _leading, shown_together
 
 SIZE_PX = 256
 
@@ -125,6 +126,21 @@ def test_details_are_drawn_from_the_nearest_pictures_and_none_jumps():
     assert _leading([0.6, 0.4]) == [0.6, 0.4]
     np.testing.assert_allclose(_leading([0.5, 0.3, 0.2]), [0.75, 0.25])
     np.testing.assert_allclose(_leading([0.4, 0.3, 0.3]), [1, 0])  # the second and the third change places
+
+
+@pytest.mark.parametrize("layered", [False, True])
+def test_a_cheek_that_is_guessed_is_as_bright_as_the_face(layered):
+    # Turned by 25 degrees the picture hides a cheek, which shows when the head comes back. All is of one grey.
+    own, grey = acted(yaw_deg=25), np.full_like(portrait(), 120)
+    matte = face_stencil(own, SIZE_PX) if layered else None
+    warp = Warp(grey, own, matte, grey if layered else None)
+    face = acted(yaw_deg=-10)
+    layer = warp._face_map.at(face)
+    assert layer is not None and layer.guess is not None
+    shown, alpha = shown_together([warp], [1.0], face)
+    mouth = face_stencil(face, SIZE_PX) > 0.999  # eyes and mouth have colours of their own
+    outline = (alpha > 8) & (alpha < 247) & ~mouth if layered else ~mouth
+    assert outline.any() and np.abs(shown[outline].astype(int) - 120).max() <= 2
 
 
 def test_a_given_plate_is_what_stands_behind():

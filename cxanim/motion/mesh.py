@@ -81,7 +81,7 @@ def upsampled(way: np.ndarray, size_px: int) -> np.ndarray:
     # The way from each pixel is upsampled, not the place it leads to: that would be wrong outside the outermost nodes.
     look = cv2.resize(way, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
     look *= size_px
-    look += _pixels(size_px)
+    look += own_places(size_px)
     return look
 
 
@@ -177,8 +177,8 @@ def _pixel_centres(count: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _pixels(size_px: int) -> np.ndarray:
-    """(size_px, size_px, 2) each pixel's own place as ``cv2.remap`` counts."""
+def own_places(size_px: int) -> np.ndarray:
+    """(size_px, size_px, 2) each pixel's own place as ``cv2.remap`` counts; not to be written to."""
     own = np.arange(size_px, dtype=np.float32)
     grid = np.stack(np.meshgrid(own, own), axis=2)
     grid.flags.writeable = False

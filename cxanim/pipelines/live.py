@@ -14,16 +14,12 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, still
 from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.follower import Follower
-from cxanim.pipelines.pace import Grade, Pace
-from cxanim.pipelines.puppet import SIZES_PX, Puppet
+from cxanim.pipelines.pace import Pace, grades
+from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Begun, Renderer
 from cxanim.settings import setting
 
 CALIBRATION_S = 1.0
-LEAST_PX = 128
-# References shown at once, and how much dearer than the next fewer: half as many as in a video cost 1 % of the face's
-# likeness (docs/log.md, 2026-11-27).
-_BLENDED = (4, 1.5), (2, 1.5)
 _HOLD_S, _LEAVE_S, _COME_S = 0.25, 0.8, 0.35
 _KEY_S = 0.15
 _LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
@@ -37,7 +33,7 @@ WAITING, CALIBRATING, FOLLOWING, FROZEN = "waiting", "calibrating", "following",
 
 @dataclass(frozen=True)
 class LiveSettings(Gains):
-    """How a person before a camera moves a puppet; each may change while it runs."""
+    """How a person before a camera moves a puppet; all but size and int8 may change while it runs."""
 
     smoothing: float = setting(0.7, "how calm the motion is made; 0 keeps every tremble", low=0, high=4, step=0.1)
     mirror: bool = setting(True, "move as a mirror would: to the right of the picture when you go to your right")
@@ -180,8 +176,9 @@ class LivePuppet:
         picture = halfway.renderer.finish(halfway.begun)
         now_s = time.perf_counter()
         if self.settings.adapt:
-            # The halves of two pictures are made at the same time.
-            self._pace.note(1000 * max(halfway.took_s, now_s - began_s), now_s)
+            # The halves of two pictures are made at the same time; what a network takes no grade changes.
+            rest_s = 0.0 if self.puppet.is_trained else now_s - began_s
+            self._pace.note(1000 * max(halfway.took_s, rest_s), now_s)
         return picture[..., :3]
 
     def prepare(self) -> None:
@@ -261,18 +258,6 @@ class LivePuppet:
             value += way * (pressed[name] - value)
             self._keys[name] = pressed[name] if abs(value - pressed[name]) < 0.01 else value
         return None if self._keys == rest else self._basis.performance(Expression(**self._keys))
-
-
-def grades(puppet: Puppet) -> list[Grade]:
-    """How finely a puppet can be shown, the finest first: of fewer references, or where it has one, in fewer pixels.
-
-    A network knows one size.
-    """
-    many = [Grade(puppet.size_px, most, dearer) for most, dearer in _BLENDED if most <= len(puppet.references)]
-    one = Grade(puppet.size_px, 1)
-    if puppet.is_trained:
-        return [*many, one]
-    return [*many, one, *(Grade(size_px, 1) for size_px in reversed(SIZES_PX) if LEAST_PX <= size_px < puppet.size_px)]
 
 
 class Presence:

@@ -93,7 +93,7 @@ class LiveLoop:
     Args:
         live: the puppet, which then belongs to the loop; it is closed with it.
         deliver: is told what became of every frame; called from the loop's threads, must return soon and not close it.
-        failed: is told when a thread ends by an error, likewise; nothing is delivered after.
+        failed: is told when a thread ends by an error, likewise; no frame is begun after.
         decode: makes a frame's picture of its content; a frame for which it raises UnreadableImage is left out.
         encode: makes what is delivered of the picture.
     """

@@ -81,12 +81,12 @@ def work_alone() -> None:
 
 
 def share_cores() -> None:
-    """Let what the calling thread computes use half of the cores, since other threads work beside it.
+    """Let what the calling thread computes use half of the threads there are, since other work goes on beside it.
 
     A network on all of them would wait, layer after layer, for the core that is busy with something else.
     """
-    torch.get_num_threads()  # PyTorch sets up a thread when it first computes there, and must not do so afterwards
-    _POOLS.select(user_api="openmp").limit(limits=max(1, cores() // 2))
+    threads = torch.get_num_threads()  # asked, PyTorch sets up the calling thread; it must not do so afterwards
+    _POOLS.select(user_api="openmp").limit(limits=max(1, threads // 2))
 
 
 def cores() -> int:

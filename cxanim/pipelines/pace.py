@@ -4,8 +4,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cxanim.pipelines.puppet import SIZES_PX, Puppet
+
 BUDGET_MS = 28.0  # of the 33 between two frames of a camera: the rest is for what runs beside
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
+LEAST_PX = 128
+_BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
+_FEWER_REFERENCES, _FEWER_PIXELS = 1.5, 3.0  # how much dearer a grade is at most than the next coarser one
 _SURE = 0.8  # a finer grade is taken only where it surely fits
 
 
@@ -21,7 +26,19 @@ class Grade:
 
     size_px: int
     most_blended: int
-    dearer: float = 3.0
+    dearer: float = _FEWER_PIXELS
+
+
+def grades(puppet: Puppet) -> list[Grade]:
+    """How finely a puppet can be shown, the finest first: of fewer references, or where it has one, in fewer pixels.
+
+    A network knows one size.
+    """
+    blended = dict.fromkeys(min(most, len(puppet.references)) for most in _BLENDED)
+    whole = [Grade(puppet.size_px, most, _FEWER_REFERENCES if most > 1 else _FEWER_PIXELS) for most in blended]
+    if puppet.is_trained:
+        return whole
+    return whole + [Grade(size_px, 1) for size_px in reversed(SIZES_PX) if LEAST_PX <= size_px < puppet.size_px]
 
 
 class Pace:

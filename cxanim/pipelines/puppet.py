@@ -190,7 +190,12 @@ class Puppet:
 
 def _from_parts(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Puppet:
     size, count, neutral = header["size_px"], header["references"], header["neutral"]
-    if size not in SIZES_PX or not isinstance(count, int) or not 1 <= count <= _MOST_REFERENCES:
+    if (
+        not isinstance(size, int)
+        or size not in SIZES_PX
+        or not isinstance(count, int)
+        or not 1 <= count <= _MOST_REFERENCES
+    ):
         raise ValueError("impossible geometry")
     faces = tensors["faces"]
     if faces.shape != (count, FACE_POINTS, 3) or faces.dtype != np.float32 or not np.isfinite(faces).all():
@@ -252,10 +257,14 @@ def _shape(told: Any) -> CRNShape:
             raise ValueError(f"unknown network {told!r}")
         return _SHAPES_BY_NAME[told]
     shape = CRNShape(**(told | {"widths": tuple(told["widths"])}))
-    bounded = len(shape.widths) <= 8 and all(
-        isinstance(width, int) and 0 < width <= _MOST_WIDTH for width in shape.widths
-    )
-    if not bounded or not shape.widths or shape.norm not in ("none", "layer") or shape.packed not in (1, 2, 4):
+    if (
+        not all(type(number) is int for number in (*shape.widths, shape.packed))
+        or not all(0 < width <= _MOST_WIDTH for width in shape.widths)
+        or not 1 <= len(shape.widths) <= 8
+        or shape.norm not in ("none", "layer")
+        or shape.packed not in (1, 2, 4)
+        or not isinstance(shape.align_corners, bool)
+    ):
         raise ValueError("an impossible network")
     return shape
 

@@ -6,6 +6,7 @@ its pictures hardly change, and it takes a third of the time (docs/log.md, 2026-
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -17,10 +18,10 @@ import numpy as np
 import torch
 
 from cxanim.models.crn import CRN
-from cxanim.pipelines.machine import cores
 
 Ask = Callable[[torch.Tensor], torch.Tensor]
 _compiled: WeakKeyDictionary[CRN, Any] = WeakKeyDictionary()
+_compiling = threading.Lock()  # what is printed and warned of is turned aside for all, and PyTorch traces one at a time
 
 
 def is_installed() -> bool:
@@ -35,11 +36,12 @@ def in_bytes(network: CRN, seen: Callable[[], Sequence[np.ndarray]]) -> Ask:
         network: trained, in eval mode, on a CPU.
         seen: makes conditions (1, C, S, S) float32 as the network will see them; not asked where it was made before.
     """
-    if network not in _compiled:
-        conditions = seen()
-        with redirect_stdout(sys.stderr):  # where its progress does not get among what is printed
-            _compiled[network] = _made(network, conditions)
-    request = _compiled[network].create_infer_request()
+    with _compiling:
+        if network not in _compiled:
+            conditions = seen()
+            with redirect_stdout(sys.stderr):  # where its progress does not get among what is printed
+                _compiled[network] = _made(network, conditions)
+        request = _compiled[network].create_infer_request()
 
     def ask(condition: torch.Tensor) -> torch.Tensor:
         by_pixels = condition.permute(0, 2, 3, 1).contiguous().numpy()  # of what is laid out for speed, the same memory
@@ -69,5 +71,5 @@ def _made(network: CRN, seen: Sequence[np.ndarray]) -> Any:
         end.tensor().set_layout(openvino.Layout("NHWC"))
         end.model().set_layout(openvino.Layout("NCHW"))
     model = pixels_first.build()
-    how = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": max(1, cores() // 2)}
+    how = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": max(1, torch.get_num_threads() // 2)}
     return openvino.Core().compile_model(model, "CPU", how)

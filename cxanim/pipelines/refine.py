@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from cxanim.models.crn import CRN, Window
+from cxanim.motion.mesh import own_places
 
 LARGEST_NUDGE = 0.1  # of the picture
 
@@ -31,8 +32,6 @@ class Refiner:
             self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._ask: Callable[[torch.Tensor], torch.Tensor] = self._network
         self._condition = torch.empty(1, size, size, network.in_channels)
-        own = np.arange(size, dtype=np.float32)
-        self._places = np.stack(np.meshgrid(own, own), axis=2)
 
     @property
     def network(self) -> CRN:
@@ -77,7 +76,7 @@ class Refiner:
     def _carried_out(self, said: np.ndarray, shown: np.ndarray) -> np.ndarray:
         said *= self._condition[0].numpy()[..., 3:4]
         look = said[..., 3:] * np.float32(LARGEST_NUDGE * len(shown))
-        look += self._places
+        look += own_places(len(shown))
         moved = cv2.remap(shown, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.addWeighted(np.ascontiguousarray(said[..., :3]), 255, moved, 1, 0, dtype=cv2.CV_8U)
 

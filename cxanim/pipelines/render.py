@@ -4,6 +4,7 @@ face -> nearest references, warped -> layout map -> CRN: nudge + colour -> pictu
 reference is the picture.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 
 from cxanim.motion.layout import draw_layout
+from cxanim.motion.matte import reach_of
 from cxanim.motion.pose import Pose
-from cxanim.motion.warp import Warp, reach_of, shown_together
+from cxanim.motion.warp import Warp, shown_together
 from cxanim.pipelines import quick
 from cxanim.pipelines.bank import Retrieval
 from cxanim.pipelines.grain import Grain
@@ -20,6 +22,7 @@ from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.refine import Refiner
 from cxanim.pipelines.steady import Steady
 
+_log = logging.getLogger(__name__)
 _USUAL = 64  # conditions from which it is told how large a network's numbers become
 _MOST_REPEATS = 3  # a film repeats a picture so often; a face that stands still for longer is shown as it settles
 
@@ -131,14 +134,18 @@ class Renderer:
     def quicken(self) -> None:
         """Let a network on a CPU answer in bytes, where that is installed; takes some seconds the first time."""
         refiner = self._refiner
-        if refiner is not None and self.device.type == "cpu" and quick.is_installed():
+        if refiner is None or self.device.type != "cpu" or not quick.is_installed():
+            return
+        try:
             refiner.ask(quick.in_bytes(refiner.network, lambda: self._usual_conditions(refiner)))
+        except Exception:  # noqa: BLE001 - whatever an extra fails by, the network itself can answer
+            _log.warning("openvino cannot run this network; it answers as without the extra", exc_info=True)
 
     def _usual_conditions(self, refiner: Refiner) -> list[np.ndarray]:
         """What the network will see: faces between those of the references."""
         faces, random = [reference.face for reference in self.puppet.references], np.random.default_rng(0)
         conditions = []
-        for one, other in random.integers(len(faces), size=(_USUAL, 2)):
+        for one, other in random.integers(len(faces), size=(_USUAL if self.puppet.size_px < 512 else _USUAL // 4, 2)):
             face = (0.6 * faces[one] + 0.4 * faces[other]).astype(np.float32)
             shown, alpha = self._aligned(face)
             layout = draw_layout(Pose(face=face), self.puppet.size_px)

@@ -75,7 +75,12 @@ class TrainingState:
             BadPuppet: it belongs to another one.
         """
         fits = all([array.shape for array in getattr(self, group)] == list(shapes) for group in _GROUPS)
-        if self.network != network or not fits:
+        if self.network == network and not fits:
+            raise BadPuppet(
+                f"The training was begun when the network {network!r} was another one.",
+                "Train anew, without --resume.",
+            )
+        if self.network != network:
             raise BadPuppet(
                 f"The training was begun with the network {self.network!r}.", f"Resume with --network {self.network}."
             )

@@ -33,7 +33,7 @@ FRAME, ANSWER = struct.Struct("<IId"), struct.Struct("<IdB5f")
 MOST_FRAME_BYTES = 1 << 20
 SILENT_S = 300.0  # a page that sends nothing for so long has been forgotten
 _MIRRORED = 128
-MOST_UNREAD = 8  # frames; a page that has not read the answers to so many is shown no more until it does
+MOST_UNREAD = 8  # frames; a page that has not read the answer to one so far back is shown no more until it has
 _NO_FRAME, _TOO_LARGE, _FAILED, _NOT_NOW = 1007, 1009, 1011, 1013
 _log = logging.getLogger(__name__)
 
@@ -89,6 +89,7 @@ class _Visit:
         self._answers.put_nowait(what)
 
     async def _receive(self, live: LiveLoop) -> None:
+        offered = None
         while True:
             try:
                 message = await asyncio.wait_for(self._websocket.receive(), SILENT_S)
@@ -103,7 +104,8 @@ class _Visit:
             if len(content) > MOST_FRAME_BYTES or not math.isfinite(time_ms):
                 await _close(self._websocket, _TOO_LARGE if len(content) > MOST_FRAME_BYTES else _NO_FRAME)
                 return
-            if number - read <= MOST_UNREAD:
+            if offered is None or offered - read < MOST_UNREAD:
+                offered = number
                 live.offer(CameraFrame(number, time_ms / 1000, content[FRAME.size :]))
 
     async def _answer(self) -> None:

@@ -124,6 +124,7 @@ class Stage:
             if self._live is None or self._loop is not None:
                 self._let_go(CxanimError("This puppet is live in another place.", "Press Start to have it here."))
                 self._live = LivePuppet(self.puppet, self._settings, self._device)
+                self._live.prepare()
             live, self._stepped_s, self.is_taken = self._live, time.monotonic(), True
             face = live.follow(_decoded(content), time_s)
             return _encoded(live.show(face)), live.state, live.settings.mirror
@@ -159,12 +160,29 @@ class Stages:
     def __init__(self, device: Callable[[], torch.device]):
         self._device = device
         self._stages: OrderedDict[str, Stage] = OrderedDict()
+        self._turns: dict[str, int] = {}
         self._changing = threading.Lock()
 
-    def open(self, visitor: str, puppet: Puppet, settings: LiveSettings) -> Stage:
-        """A visitor's new puppet, instead of the one before."""
-        stage = Stage(visitor, puppet, settings, self._device())
+    def turn(self, visitor: str) -> int:
+        """The number of a visitor's choice, which is the newest one until they choose again."""
         with self._changing:
+            self._turns[visitor] = self._turns.get(visitor, 0) + 1
+            return self._turns[visitor]
+
+    def open(self, visitor: str, puppet: Puppet, settings: LiveSettings, turn: int | None = None) -> Stage | None:
+        """A visitor's new puppet, instead of the one before, which plays until this one is ready.
+
+        Args:
+            visitor: whose.
+            puppet: who.
+            settings: how it moves.
+            turn: of the choice; with it, nothing is opened and None comes back where the visitor has chosen again.
+        """
+        stage = Stage(visitor, puppet, settings, self._device())
+        stage.warm_up()
+        with self._changing:
+            if turn is not None and turn != self._turns.get(visitor):
+                return None
             before = self._stages.pop(visitor, None)
             self._stages[visitor] = stage
             idle = [name for name, one in self._stages.items() if not one.is_taken and one is not stage]
@@ -217,6 +235,7 @@ class Stages:
         """Let go of what a visitor had."""
         with self._changing:
             stage = self._stages.pop(visitor, None)
+            self._turns.pop(visitor, None)
         if stage is not None:
             stage.close()
 

@@ -109,7 +109,8 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
         if not target:
             return None, ""
         try:
-            return prepared(stages, visitor_of(request), Path(target), controls.read(values)), ""
+            told = prepared(stages, visitor_of(request), Path(target), controls.read(values))
+            return (gr.skip(), gr.skip()) if told is None else (told, "")
         except CxanimError as error:
             return None, failure_card(error)
 
@@ -124,21 +125,23 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
     kind.change(_shown, kind, [photo, puppet], **PRIVATE).then(prepare, target, [stage, status], **PRIVATE)
     tries.dataset.click(lambda: "photo", None, kind, **PRIVATE)
     for name, component in zip(controls.names, controls.components, strict=True):
-        if name == "size":
+        if name in ("size", "int8"):  # made ready with them
             component.change(prepare, target, [stage, status], **_QUEUED)
         else:
             component.change(change, [*controls.components], None, **PRIVATE)
 
 
-def prepared(stages: Stages, visitor: str, target: Path, settings: LiveSettings) -> dict[str, Any]:
-    """Make a visitor's puppet ready; return what the stage on the page is told.
+def prepared(stages: Stages, visitor: str, target: Path, settings: LiveSettings) -> dict[str, Any] | None:
+    """Make a visitor's puppet ready; return what the stage on the page is told, nothing if they chose again meanwhile.
 
     Raises:
         BadPuppet, UnreadableImage, TooLarge, NoFace.
     """
+    turn = stages.turn(visitor)
     puppet = live_target(target, settings.size)
-    stage = stages.open(visitor, puppet, settings)
-    stage.warm_up()
+    stage = stages.open(visitor, puppet, settings, turn)
+    if stage is None:
+        return None
     picture = base64.b64encode(encode_jpeg(puppet.references[puppet.neutral].picture, 85)).decode()
     return {"ticket": stage.ticket, "picture": f"data:image/jpeg;base64,{picture}"}
 
