@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -256,7 +257,9 @@ def endure(target: Path, size_px: int, frames: list[bytes], seconds: float) -> N
     """Run for long and print what memory the server has, every minute, and its slope over the second half."""
     with serving(target, size_px) as server:
         resident_mb, stopped = [], threading.Event()
-        visitor = threading.Thread(target=_script, args=(server.tickets[0], frames, seconds, stopped))
+        visits: list[Visit] = []
+        run = partial(_script, server.tickets[0], frames, seconds, stopped)
+        visitor = threading.Thread(target=lambda: visits.append(run()))
         visitor.start()
         while visitor.is_alive():
             visitor.join(60)
@@ -265,7 +268,8 @@ def endure(target: Path, size_px: int, frames: list[bytes], seconds: float) -> N
             print(f"{len(resident_mb)} min: {resident_mb[-1]:.1f} MB", flush=True)
         half = resident_mb[len(resident_mb) // 2 :]
         slope = 60 * float(np.polyfit(range(len(half)), half, 1)[0])
-        print(f"Over the second half {slope:+.1f} MB an hour.")
+        shown = sum(len(visit.times_s) for visit in visits)
+        print(f"Over the second half {slope:+.1f} MB an hour; {shown} pictures in all.")
 
 
 def serve(target: Path, size_px: int) -> None:

@@ -8,19 +8,21 @@ Losses on features take what a feature network returns, a dictionary by layer na
 """
 
 from cxanim.losses.applications import APPLICATIONS, Recipe
-from cxanim.losses.contextual import ContextualLoss, contextual_loss
+from cxanim.losses.contextual import ContextualTarget, contextual_loss, contextual_target
+from cxanim.losses.contextual_layers import ContextualLoss
 from cxanim.losses.features import FeatureNetwork, Features, feature_network, layer_names
 from cxanim.losses.gram import content_loss, gram_matrix, style_loss
 from cxanim.losses.objective import Objective, Term
 from cxanim.losses.perceptual import CRN_WEIGHTS, perceptual_loss, relative_l1
 from cxanim.losses.pixel import l1_loss, l2_loss, total_variation
-from cxanim.losses.positions import sample_positions, stack_layers
+from cxanim.losses.positions import patches, sample_positions, stack_layers
 from cxanim.losses.weights import available
 
 __all__ = [
     "APPLICATIONS",
     "CRN_WEIGHTS",
     "ContextualLoss",
+    "ContextualTarget",
     "FeatureNetwork",
     "Features",
     "Objective",
@@ -29,11 +31,13 @@ __all__ = [
     "available",
     "content_loss",
     "contextual_loss",
+    "contextual_target",
     "feature_network",
     "gram_matrix",
     "l1_loss",
     "l2_loss",
     "layer_names",
+    "patches",
     "perceptual_loss",
     "relative_l1",
     "sample_positions",

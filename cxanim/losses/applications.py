@@ -16,7 +16,7 @@ from cxanim.losses.contextual import contextual_loss
 from cxanim.losses.objective import Objective, Term
 from cxanim.losses.perceptual import perceptual_loss
 from cxanim.losses.pixel import total_variation
-from cxanim.losses.positions import SAMPLED_POSITIONS, sample_positions, stack_layers
+from cxanim.losses.positions import SAMPLED_POSITIONS, stack_layers
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ class Recipe:
         """
 
         def cx(output: Tensor, wanted: Tensor, bandwidth: float) -> Tensor:
-            if output.shape[2:] == wanted.shape[2:]:
-                output, wanted = sample_positions(output, wanted, self.max_positions, generator)
-            return contextual_loss(output, wanted, bandwidth)
+            return contextual_loss(output, wanted, bandwidth, max_positions=self.max_positions, generator=generator)
 
         def cx_target(output: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
             if self.stacked:

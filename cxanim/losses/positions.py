@@ -29,10 +29,44 @@ def sample_positions(
     if count < 1:
         raise ValueError(f"count: got {count}, expected at least 1")
     x_points, y_points = x.flatten(2), y.flatten(2)
-    if x_points.shape[2] <= count:
+    chosen = drawn(x_points.shape[2], count, generator)
+    if chosen is None:
         return x, y
-    chosen = torch.randperm(x_points.shape[2], generator=generator)[:count].to(x.device)
+    chosen = chosen.to(x.device)
     return x_points[..., chosen], y_points[..., chosen]
+
+
+def drawn(count: int, most: int | None, generator: torch.Generator | None) -> Tensor | None:
+    """`most` of `count` positions by chance, on the CPU; None where all of them are kept."""
+    if most is None or count <= most:
+        return None
+    return torch.randperm(count, generator=generator)[:most]
+
+
+def grid_places(features: Tensor) -> Tensor | None:
+    """Where the positions of maps (B, C, H, W) are, (H * W, 2) as (x, y) over width and height; None for (B, C, N)."""
+    if features.ndim != 4:
+        return None
+    exact = torch.promote_types(features.dtype, torch.float32)
+    across, down = (
+        (torch.arange(n, device=features.device, dtype=exact) + 0.5) / n for n in (features.shape[3], features.shape[2])
+    )
+    return torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=2).flatten(0, 1)
+
+
+def patches(features: Tensor, size: int, stride: int = 1) -> Tensor:
+    """Each position with its neighbours as one feature: (B, C, H, W) -> (B, C * size^2, H', W'), whole patches only.
+
+    Args:
+        features: maps, or images.
+        size: of a square patch, in positions.
+        stride: from one patch to the next. The paper compares patches of 5 x 5 pixels, 2 apart, where it uses no
+            feature network (its Fig. 6).
+    """
+    if features.ndim != 4 or min(features.shape[2:]) < size:
+        raise ValueError(f"features: got {tuple(features.shape)}, expected (B, C, H, W) of at least {size} x {size}")
+    height, width = ((side - size) // stride + 1 for side in features.shape[2:])
+    return F.unfold(features, size, stride=stride).unflatten(2, (height, width))
 
 
 def stack_layers(features: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
