@@ -146,8 +146,9 @@ class Stages:
         trainer.network.forward = self._timing("network, forward", trainer.network.forward)
         trainer._eyes.forward = self._timing("features, forward", trainer._eyes.forward)
         trainer._objective = self._timing("losses, forward", trainer._objective)
-        trainer._optimiser.step = self._timing("optimiser", trainer._optimiser.step)
-        trainer._follow = self._timing("mean weights", trainer._follow)
+        learner = trainer._learner
+        learner._optimiser.step = self._timing("optimiser", learner._optimiser.step)
+        learner._follow = self._timing("mean weights", learner._follow)
         backward = self._timing("backward of all", torch.Tensor.backward)
         torch.Tensor.backward = lambda loss: backward(loss)  # type: ignore[method-assign]
 

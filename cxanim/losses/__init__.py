@@ -12,10 +12,11 @@ from cxanim.losses.contextual import ContextualTarget, contextual_loss, contextu
 from cxanim.losses.contextual_layers import ContextualLoss
 from cxanim.losses.features import FeatureNetwork, Features, feature_network, layer_names
 from cxanim.losses.gram import content_loss, gram_matrix, style_loss
+from cxanim.losses.mrf import mrf_loss
 from cxanim.losses.objective import Objective, Term
 from cxanim.losses.perceptual import CRN_WEIGHTS, perceptual_loss, relative_l1
 from cxanim.losses.pixel import l1_loss, l2_loss, total_variation
-from cxanim.losses.positions import patches, sample_positions, stack_layers
+from cxanim.losses.positions import layer_scales, patches, sample_positions, stack_layers
 from cxanim.losses.weights import available
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "l1_loss",
     "l2_loss",
     "layer_names",
+    "layer_scales",
+    "mrf_loss",
     "patches",
     "perceptual_loss",
     "relative_l1",

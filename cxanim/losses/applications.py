@@ -16,7 +16,7 @@ from cxanim.losses.contextual import contextual_loss
 from cxanim.losses.objective import Objective, Term
 from cxanim.losses.perceptual import perceptual_loss
 from cxanim.losses.pixel import total_variation
-from cxanim.losses.positions import SAMPLED_POSITIONS, stack_layers
+from cxanim.losses.positions import SAMPLED_POSITIONS, layer_scales, stack_layers
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Recipe:
         perceptual_layers, perceptual_weight: of L_P against the target.
         variation_weight: of the output's squared total variation.
         stacked: whether the target layers are joined into one feature per position (`stack_layers`).
+        balanced: whether each of them then has the same say.
         max_positions: larger maps are sampled down to so many positions, afresh at each call.
     """
 
@@ -43,6 +44,7 @@ class Recipe:
     perceptual_weight: float = 0.0
     variation_weight: float = 0.0
     stacked: bool = False
+    balanced: bool = False
     max_positions: int = SAMPLED_POSITIONS
 
     @property
@@ -64,7 +66,8 @@ class Recipe:
 
         def cx_target(output: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
             if self.stacked:
-                x, y = (stack_layers(features, self.target_layers) for features in (output, target))
+                scales = layer_scales(target, self.target_layers) if self.balanced else None
+                x, y = (stack_layers(features, self.target_layers, scales) for features in (output, target))
                 return cx(x, y, self.target_bandwidth)
             terms = [cx(output[layer], target[layer], self.target_bandwidth) for layer in self.target_layers]
             return torch.stack(terms).sum()
@@ -87,6 +90,8 @@ class Recipe:
         )
 
 
+_AUTHORS_VARIATION = 1e-4 * 255**2  # theirs is of pixels in 0..255
+
 APPLICATIONS = {
     # Bandwidth not stated in the paper.
     "puppet": Recipe(
@@ -104,8 +109,20 @@ APPLICATIONS = {
         source_layers=("relu4_2",),
         source_weight=0.5,
         source_bandwidth=0.1,
-        variation_weight=1e-4,
+        variation_weight=_AUTHORS_VARIATION,
         stacked=True,
+    ),
+    # Differs from the paper: only layers that the network `small` has. Each has the same say, or eyes would not go to
+    # eyes; then less of the content's own weight and more smoothness are needed (docs/log.md, 2026-11-28).
+    "style_small": Recipe(
+        target_layers=("relu2_1", "relu3_1", "relu4_1"),
+        target_bandwidth=0.1,
+        source_layers=("relu4_1",),
+        source_weight=0.1,
+        source_bandwidth=0.1,
+        variation_weight=10 * _AUTHORS_VARIATION,
+        stacked=True,
+        balanced=True,
     ),
     "style_paper": Recipe(
         target_layers=("relu2_2", "relu3_2", "relu4_2"),

@@ -69,13 +69,16 @@ def patches(features: Tensor, size: int, stride: int = 1) -> Tensor:
     return F.unfold(features, size, stride=stride).unflatten(2, (height, width))
 
 
-def stack_layers(features: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
+def stack_layers(
+    features: Mapping[str, Tensor], layers: Sequence[str], scales: Mapping[str, float] | None = None
+) -> Tensor:
     """Join layers into one feature per position of the first, as the authors do for style transfer.
 
     Args:
         features: maps by layer name, (B, C_l, H_l, W_l) each.
-        layers: the layers to join; each is resized bilinearly to the first's size and divided by its own
-            number of channels.
+        layers: the layers to join; each is resized bilinearly to the first's size.
+        scales: what each is divided by; its own number of channels by default, as the authors have it. `layer_scales`
+            gives every layer the same say.
 
     Returns:
         (B, sum of C_l, H, W) with H, W of the first layer.
@@ -85,4 +88,11 @@ def stack_layers(features: Mapping[str, Tensor], layers: Sequence[str]) -> Tenso
     """
     size = features[layers[0]].shape[2:]
     resized = (F.interpolate(features[layer], size, mode="bilinear", align_corners=False) for layer in layers)
-    return torch.cat([one / one.shape[1] for one in resized], dim=1)
+    divisors = scales or {layer: features[layer].shape[1] for layer in layers}
+    return torch.cat([one / divisors[layer] for layer, one in zip(layers, resized, strict=True)], dim=1)
+
+
+def layer_scales(features: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, float]:
+    """How far a layer's features lie from their mean, on average: divided by it, all layers lie equally far."""
+    means = {layer: features[layer].mean(dim=(2, 3), keepdim=True) for layer in layers}
+    return {layer: max(1e-12, float((features[layer] - means[layer]).norm(dim=1).mean())) for layer in layers}

@@ -27,6 +27,7 @@ from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet, ensure_pupp
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import Stretch, fitting_stillness
 from cxanim.pipelines.trainer import Trainer, TrainerSettings
+from cxanim.pipelines.training_loop import train_until_told
 from cxanim.pipelines.training_set import TrainingSet, clip_training_set
 from cxanim.pipelines.training_state import TrainingState, state_path
 from cxanim.pipelines.watch import Watch
@@ -35,8 +36,6 @@ from cxanim.settings import setting
 _PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif")
 _CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif")
 TARGET_SUFFIXES = (*_PHOTO_SUFFIXES, *_CLIP_SUFFIXES)
-_TELL_EVERY_S, _PREVIEW_EVERY_S, _KEEP_EVERY_S = 1.0, 4.0, 60.0
-_PACE_AFTER_S = 2.0
 _LEAST_WATCHED, _WATCH_S = 24, 40.0  # frames that tell how much a puppet trembles; a slow network shows fewer
 
 Call = Callable[..., Any]
@@ -248,7 +247,7 @@ def learn(
         return Trained(puppet, None, trainer.step_number, seconds, terms, data.notes)
 
     try:
-        trained, over = _run(trainer, settings, longest_min, watch, learnt)
+        trained, over = train_until_told(trainer, settings.minutes, settings.steps, longest_min, watch, learnt)
         puppet, judged = _steadied(trained.puppet, data, device, watch)
         training = puppet.training | {"finished": over and judged}
         puppet = replace(puppet, about=puppet.about | {"training": training})
@@ -266,42 +265,6 @@ def learn(
 def _eyes(settings: FitSettings, is_photo: bool, device: torch.device) -> FeatureNetwork:
     features = chosen_features(settings, device)
     return feature_network(features, layers_of(settings.recipe, is_photo, features))
-
-
-def _run(
-    trainer: Trainer, settings: FitSettings, longest_min: float, watch: Watch, learnt: Callable[..., Trained]
-) -> tuple[Trained, bool]:
-    """Step until the settings or the person say stop; return what is learnt, and whether it was the settings."""
-    start_s = told_s = shown_s = kept_s = time.monotonic()
-    first = trainer.step_number
-    limit_s = 60 * (longest_min if settings.steps else min(settings.minutes, longest_min))
-    terms: dict[str, float] = {}
-    while True:
-        now_s = time.monotonic()
-        elapsed_s = now_s - start_s
-        done = trainer.step_number
-        over = elapsed_s >= limit_s or bool(settings.steps and done >= settings.steps)
-        if now_s - told_s >= _TELL_EVERY_S or done == first or over:
-            told_s = now_s
-            preview = None
-            if watch.sees_previews and (now_s - shown_s >= _PREVIEW_EVERY_S or done == first or over):
-                shown_s, preview = now_s, trainer.preview()
-            pace = (done - first) / elapsed_s if elapsed_s > _PACE_AFTER_S else 0.0
-            total = settings.steps or (first + max(done - first, round(pace * limit_s)) if pace else 0)
-            left_s = min(limit_s - elapsed_s, (total - done) / pace if pace else math.inf)
-            remaining_s = max(0.0, left_s) if left_s < math.inf else None
-            watch.tell("Training", done, total, "steps", elapsed_s, terms, preview, remaining_s)
-        if over:
-            break
-        if watch.should_stop():
-            if done == 0:
-                raise Cancelled
-            break
-        terms = trainer.step()
-        if time.monotonic() - kept_s >= _KEEP_EVERY_S:
-            learnt(time.monotonic() - start_s, terms)
-            kept_s = time.monotonic()
-    return learnt(time.monotonic() - start_s, terms), over
 
 
 def _steadied(puppet: Puppet, data: TrainingSet, device: torch.device, watch: Watch) -> tuple[Puppet, bool]:

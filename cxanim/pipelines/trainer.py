@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 import torch
 
-from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork, Features
-from cxanim.models.crn import Window
+from cxanim.models.crn import CRN, Window
+from cxanim.pipelines.learner import Learner
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
 from cxanim.pipelines.puppet import make_network
 from cxanim.pipelines.refine import as_condition, as_pictures, as_tensor, refine
@@ -58,14 +58,8 @@ class Trainer:
         torch.manual_seed(seed)
         size = data.puppet.size_px
         network = make_network(size, settings.network).to(device)
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = [weights.detach().clone() for weights in self.network.parameters()]
-        # Fused, as on a GPU it is the calls that cost.
-        self._optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=settings.rate, betas=(0.9, 0.99), fused=device.type == "cuda"
-        )
-        self.step_number = 0
-        self.curve: list[dict[str, float]] = []
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._learner = Learner(network, settings.rate)
         self._is_photo = data.puppet.is_photo
         self._draw = torch.Generator()
         self._objective = make_objective(settings, self._is_photo, eyes.name, self._draw)
@@ -77,6 +71,21 @@ class Trainer:
         self.half_precision = can and settings.network == "paper"
         self._photo = as_tensor(data.puppet.references[data.puppet.neutral].picture[None], device)
 
+    @property
+    def network(self) -> CRN:
+        """What learns."""
+        return self._learner.network
+
+    @property
+    def step_number(self) -> int:
+        """How many steps were taken."""
+        return self._learner.step_number
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """Values of the loss's terms along the way."""
+        return self._learner.curve
+
     def step(self) -> dict[str, float]:
         """Learn from one batch; return the value of each term of the loss."""
         random = np.random.default_rng((self._seed, self.step_number))
@@ -85,7 +94,6 @@ class Trainer:
         condition = as_condition(self.data.warped[chosen, warp], self.data.layout[chosen], self.device)
         window = self._window(self._boxes[chosen].mean(0), random)
         truth = window.cut(as_tensor(self.data.truth[chosen], self.device))
-        self.network.train()
         with self._convolving():
             said = self.network(condition, window)
         output = refine(said.float(), condition, window)
@@ -98,25 +106,12 @@ class Trainer:
         total, terms = self._objective(
             image=output, truth=truth, output=self._seen(output), target=target, source=source
         )
-        if not torch.isfinite(total):
-            raise CxanimError("The training has run away: its loss is no number.", "Train anew with a smaller --rate.")
-        self._optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self._optimiser.step()
-        self.step_number += 1
-        self._follow()
-        if self.step_number % 50 == 0 or self.step_number <= 1:
-            self.curve.append({"step": self.step_number} | {name: round(value, 5) for name, value in terms.items()})
+        self._learner.learn(total, terms)
         return terms
 
-    def averaged_network(self) -> torch.nn.Module:
+    def averaged_network(self) -> CRN:
         """A copy of the network with the mean weights of its last steps."""
-        network = make_network(self.data.puppet.size_px, self.settings.network).to(self.device)
-        with torch.no_grad():
-            for weights, mean in zip(network.parameters(), self._average, strict=True):
-                weights.copy_(mean)
-        return network.eval()
+        return self._learner.averaged()
 
     def preview(self, count: int = 3) -> np.ndarray:
         """Frames of the training, three in a row: the truth, what the warp shows, what the puppet shows."""
@@ -134,38 +129,11 @@ class Trainer:
 
     def state(self) -> TrainingState:
         """Everything that is needed to go on."""
-        moments = self._optimiser.state_dict()["state"]
-        return TrainingState(
-            fingerprint=self.data.fingerprint,
-            network=self.settings.network,
-            step=self.step_number,
-            weights=[weights.detach().cpu().numpy().copy() for weights in self.network.parameters()],
-            average=[mean.cpu().numpy().copy() for mean in self._average],
-            first=[moments[index]["exp_avg"].cpu().numpy().copy() for index in sorted(moments)],
-            second=[moments[index]["exp_avg_sq"].cpu().numpy().copy() for index in sorted(moments)],
-            curve=self.curve,
-        )
+        return self._learner.state(self.data.fingerprint, self.settings.network)
 
     def restore(self, state: TrainingState) -> None:
         """Go on from where another training stopped."""
-        state.check(self.settings.network, [tuple(weights.shape) for weights in self.network.parameters()])
-        with torch.no_grad():
-            for weights, mean, kept, kept_mean in zip(
-                self.network.parameters(), self._average, state.weights, state.average, strict=True
-            ):
-                weights.copy_(torch.from_numpy(kept))
-                mean.copy_(torch.from_numpy(kept_mean))
-        about = self._optimiser.state_dict()
-        about["state"] = {
-            index: {
-                "step": torch.tensor(float(state.step)),
-                "exp_avg": torch.from_numpy(first.copy()),
-                "exp_avg_sq": torch.from_numpy(second.copy()),
-            }
-            for index, (first, second) in enumerate(zip(state.first, state.second, strict=True))
-        }
-        self._optimiser.load_state_dict(about)
-        self.step_number, self.curve = state.step, list(state.curve)
+        self._learner.restore(state, self.settings.network)
 
     def _drawn(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """The frames of a step, and which of the warps of each is seen."""
@@ -178,12 +146,6 @@ class Trainer:
     def _seen(self, pictures: torch.Tensor) -> Features:
         with self._convolving():
             return {layer: features.float() for layer, features in self._eyes(pictures).items()}
-
-    def _follow(self) -> None:
-        """Let the mean weights follow: quickly at first, over about 200 steps later."""
-        share = max(1 / 200, 1 / (self.step_number / 4 + 1))
-        with torch.no_grad():
-            torch._foreach_lerp_(self._average, list(self.network.parameters()), share)
 
     def _window(self, box: np.ndarray, random: np.random.Generator, *, on_face: bool | None = None) -> Window:
         """The part of the picture that a step looks at: mostly on the face, sometimes anywhere."""

@@ -1,0 +1,423 @@
+"""A picture that keeps what one picture shows and looks as another one: its pixels are optimised, coarse to fine.
+
+R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss for Image Transformation with Non-Aligned Data", ECCV 2018,
+section 5.1, with the first author's later answer on weights and layers; the classic methods beside it.
+
+Differs from the paper: several scales. A coarse picture costs a sixteenth, and what is large in a style is
+settled there; the fine ones only add what they alone can show.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from cxanim.checkpoint import read_checkpoint, write_checkpoint
+from cxanim.errors import BadPuppet, BadSetting, Cancelled, NotEnoughMemory, is_out_of_memory
+from cxanim.images import ReadImage, ensure_picture_writable, keeps_alpha, over_white, read_image, write_image
+from cxanim.losses import FeatureNetwork, feature_network
+from cxanim.output import ensure_writable, one_writer
+from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.refine import as_pictures, as_tensor
+from cxanim.pipelines.style_objective import (
+    METHODS,
+    Region,
+    StyleObjective,
+    StyleObjectiveSettings,
+    style_layers,
+)
+from cxanim.pipelines.watch import Watch
+from cxanim.settings import setting
+
+_KIND, _FORMAT = "style-state", 1
+_COARSEST_PX, _SHARES = 128, (0.45, 0.3, 0.15, 0.1)  # of the steps, by scale from coarse to fine
+_TELL_EVERY_S, _PREVIEW_EVERY_S, _PREVIEW_PX = 0.5, 2.0, 512
+_MOST_REGIONS = 8
+
+
+@dataclass(frozen=True)
+class StyleSettings(StyleObjectiveSettings):
+    """How a picture is given a style."""
+
+    size: int = setting(512, "longest side of the result", low=64, high=4096, step=64, unit="px", folded=False)
+    steps: int = setting(300, "steps in all, most of them at coarse scales", low=1, high=100_000)
+    rate: float = setting(0.02, "learning rate of Adam, in pixels of 0 to 1", low=1e-4, high=1)
+    features: str = setting(
+        "small",
+        "network that the losses look through; vgg19 is slower and needs its weights",
+        choices=("small", "vgg19"),
+    )
+    keep_colours: bool = setting(False, "take only light and dark from the style, and the colours from the content")
+
+
+@dataclass(frozen=True)
+class Styled:
+    """A picture that was given a style.
+
+    Attributes:
+        path: the file.
+        width_px, height_px: its size.
+        steps: how many were taken.
+        seconds: how long they took.
+        terms: what is still wrong, by term.
+        is_finished: whether all steps were taken; a state beside it goes on where it was stopped.
+        notes: what a person should know.
+    """
+
+    path: Path
+    width_px: int
+    height_px: int
+    steps: int
+    seconds: float
+    terms: dict[str, float]
+    is_finished: bool
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON shows it."""
+        told = vars(self) | {"path": str(self.path), "notes": list(self.notes), "seconds": round(self.seconds, 1)}
+        return told | {"terms": {name: round(value, 5) for name, value in self.terms.items()}}
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Pictures in which colours say which part of the content takes its style from which part of the style.
+
+    Attributes:
+        content, style: pictures of any size; a colour in both is a pair of regions, and so is what is clear in both.
+    """
+
+    content: Path
+    style: Path
+
+
+def stylize(
+    content: Path,
+    style: Path,
+    output: Path,
+    settings: StyleSettings | None = None,
+    machine: Machine | None = None,
+    watch: Watch | None = None,
+    *,
+    masks: Masks | None = None,
+    resume: bool = False,
+) -> Styled:
+    """Write a picture that shows what one picture shows, in the style of another.
+
+    Stopping keeps what is there, and a state beside it from which `resume` goes on.
+
+    Args:
+        content, style: pictures.
+        output: .png, .jpg or .webp.
+        settings: method, size, weights.
+        machine: where to compute.
+        watch: who is told.
+        masks: which part takes its style from which.
+        resume: go on from the state beside `output`.
+
+    Raises:
+        UnreadableImage, TooLarge, MissingWeights, CannotWrite, BadSetting, BadPuppet, NotEnoughMemory.
+    """
+    settings, machine, watch = settings or StyleSettings(), machine or Machine(), watch or Watch()
+    output = Path(output)
+    device = machine.prepare()
+    ensure_picture_writable(output)
+    state = style_state_path(output)
+    ensure_writable(state)
+    layers = style_layers(settings.method, settings.features)
+    eyes = feature_network(settings.features, layers, pooling="average").to(device)
+    pair = _Pair.read(Path(content), Path(style), settings.size, masks)
+    with one_writer(output):
+        try:
+            run = _Run(pair, settings, eyes, machine.seed, device)
+            if resume:
+                run.restore(state)
+            styled = run.go(output, state, watch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise NotEnoughMemory(
+                f"The machine ran out of memory at {settings.size} px.", "Choose a smaller size."
+            ) from error
+    return styled
+
+
+def compare_styles(
+    content: Path,
+    style: Path,
+    output: Path,
+    settings: StyleSettings | None = None,
+    machine: Machine | None = None,
+    watch: Watch | None = None,
+    *,
+    masks: Masks | None = None,
+) -> dict[str, Styled]:
+    """Every method on one pair, each in a picture of its own, NAME-cx.png and so on; what `stylize` raises."""
+    settings, output = settings or StyleSettings(), Path(output)
+    return {
+        method: stylize(
+            content, style, output.with_stem(f"{output.stem}-{method}"), replace(settings, method=method), machine,
+            watch, masks=masks,
+        )
+        for method in METHODS
+    }  # fmt: skip
+
+
+def style_state_path(picture: Path) -> Path:
+    """Where the state of a picture that was stopped lies."""
+    return picture.with_suffix(".state")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Content and style as they are looked at, and their regions as labels."""
+
+    content: np.ndarray
+    style: np.ndarray
+    alpha: np.ndarray | None
+    labels: tuple[np.ndarray, np.ndarray] | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def read(cls, content: Path, style: Path, size_px: int, masks: Masks | None) -> "_Pair":
+        seen, wanted = read_image(content), read_image(style)
+        notes = []
+        longest = max(seen.rgb.shape[:2])
+        if longest < size_px:
+            notes.append(f"{content.name} has only {longest} px; it was enlarged to {size_px}.")
+        labels = None if masks is None else _labels(read_image(masks.content), read_image(masks.style))
+        alpha = None if seen.alpha is None else _sized(seen.alpha, size_px)
+        return cls(_sized(_flat(seen), size_px), _sized(_flat(wanted), size_px), alpha, labels, tuple(notes))
+
+    @property
+    def fingerprint(self) -> str:
+        whole = hashlib.sha256()
+        for array in (self.content, self.style, *(self.labels or ())):
+            whole.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        return whole.hexdigest()
+
+
+class _Run:
+    """The optimisation of one picture, which may stop and go on between any two steps."""
+
+    def __init__(self, pair: _Pair, settings: StyleSettings, eyes: FeatureNetwork, seed: int, device: torch.device):
+        self._pair, self._settings, self._eyes, self._seed, self._device = pair, settings, eyes, seed, device
+        self._plan = _plan(settings)
+        self._step, self._seconds = 0, 0.0
+        self._scale = -1
+        self._draw = torch.Generator()
+        self._picture, self._moments = torch.empty(0), (torch.empty(0), torch.empty(0))
+        self._objective: StyleObjective | None = None
+
+    def go(self, output: Path, state: Path, watch: Watch) -> Styled:
+        """Take the steps that are left; write the picture, and the state where it was stopped."""
+        began_s = told_s = time.monotonic()
+        shown_s, first, terms = 0.0, self._step, dict[str, float]()
+        while self._step < self._settings.steps and not watch.should_stop():
+            terms = self._take_step()
+            now_s = time.monotonic()
+            is_over = self._step == self._settings.steps
+            if now_s - told_s >= _TELL_EVERY_S or is_over:
+                told_s, preview = now_s, None
+                if watch.sees_previews and (now_s - shown_s >= _PREVIEW_EVERY_S or is_over):
+                    shown_s, preview = now_s, _sized(self._shown(), min(_PREVIEW_PX, self._settings.size))
+                left_s = self._left_s((now_s - began_s) / self._work(first, self._step))
+                watch.tell(
+                    "Painting", self._step, self._settings.steps, "steps", now_s - began_s, terms, preview, left_s
+                )
+        if self._step == 0:
+            raise Cancelled
+        return self._kept(output, state, time.monotonic() - began_s, terms)
+
+    def restore(self, path: Path) -> None:
+        """Go on where a state says.
+
+        Raises:
+            BadPuppet: there is none, or it is of another picture.
+        """
+        if not path.exists():
+            raise BadPuppet(f"There is no {path.name} to go on from.", "Begin without --resume.")
+        header, tensors = read_checkpoint(path, _KIND, (_FORMAT,))
+        if header.get("of") != self._identity():
+            raise BadPuppet(
+                f"{path.name} belongs to other pictures or settings.",
+                "Resume with the same, or begin without --resume.",
+            )
+        self._step = int(header["step"])
+        self._enter(self._plan_at(self._step))
+        arrays = [torch.from_numpy(tensors[name]).to(self._device) for name in ("picture", "first", "second")]
+        if any(array.shape != self._picture.shape for array in arrays):
+            raise BadPuppet(f"{path.name} is damaged.", "Begin without --resume.")
+        self._picture, self._moments = arrays[0].requires_grad_(), (arrays[1], arrays[2])
+
+    def _take_step(self) -> dict[str, float]:
+        scale = self._plan_at(self._step)
+        if scale != self._scale:
+            self._enter(scale)
+        # What is drawn depends on the seed and the number of the step alone, so that it may stop and go on.
+        self._draw.manual_seed(self._seed * 1_000_003 + self._step)
+        assert self._objective is not None  # noqa: S101 - a scale was entered
+        total, terms = self._objective(self._eyes(self._picture), self._picture)
+        (gradient,) = torch.autograd.grad(total, self._picture)
+        self._descend(gradient)
+        self._step += 1
+        return terms
+
+    def _descend(self, gradient: Tensor, momentum: float = 0.9, memory: float = 0.999) -> None:
+        """One step of Adam (D. Kingma, J. Ba, ICLR 2015), begun anew at each scale and ended in small ones."""
+        first, second = self._moments
+        _, begun = self._plan[self._scale]
+        ends = self._plan[self._scale + 1][1] if self._scale + 1 < len(self._plan) else self._settings.steps
+        number, left = self._step - begun + 1, (ends - self._step) / (ends - begun)
+        rate = self._settings.rate * min(1.0, 2 * left)
+        first.lerp_(gradient, 1 - momentum)
+        second.lerp_(gradient.square(), 1 - memory)
+        way = (first / (1 - momentum**number)) / ((second / (1 - memory**number)).sqrt() + 1e-8)
+        with torch.no_grad():
+            self._picture.sub_(rate * way).clamp_(0, 1)
+
+    def _enter(self, scale: int) -> None:
+        size_px, _ = self._plan[scale]
+        content = self._tensor(self._pair.content, size_px)
+        if self._scale < 0:
+            self._picture = content.clone()
+        else:
+            self._picture = torch.nn.functional.interpolate(
+                self._picture.detach(), content.shape[2:], mode="bicubic", align_corners=False
+            ).clamp(0, 1)
+        self._picture.requires_grad_()
+        self._moments = torch.zeros_like(content), torch.zeros_like(content)
+        with torch.no_grad():
+            seen, wanted = (self._eyes(one) for one in (content, self._tensor(self._pair.style, size_px)))
+        regions = _regions(self._pair.labels, self._device)
+        self._objective = StyleObjective(self._settings, self._eyes.name, seen, wanted, regions, self._draw)
+        self._scale = scale
+
+    def _tensor(self, picture: np.ndarray, size_px: int) -> Tensor:
+        return as_tensor(_sized(picture, size_px)[None], self._device)
+
+    def _plan_at(self, step: int) -> int:
+        return max(number for number, (_, first) in enumerate(self._plan) if first <= step)
+
+    def _work(self, first: int, last: int) -> float:
+        """How much there is to do between two steps, in steps at full size."""
+        return sum((self._plan[self._plan_at(step)][0] / self._settings.size) ** 2 for step in range(first, last))
+
+    def _left_s(self, pace_s: float) -> float:
+        return pace_s * self._work(self._step, self._settings.steps)
+
+    def _identity(self) -> str:
+        return hashlib.sha256(
+            f"{self._pair.fingerprint} {sorted(asdict(self._settings).items())} {self._seed}".encode()
+        ).hexdigest()
+
+    def _shown(self) -> np.ndarray:
+        """The picture as it stands, at full size."""
+        height, width = self._pair.content.shape[:2]
+        picture = as_pictures(self._picture.detach())[0]
+        if picture.shape[:2] != (height, width):
+            picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+        return _in_colours_of(self._pair.content, picture) if self._settings.keep_colours else picture
+
+    def _kept(self, output: Path, state: Path, seconds: float, terms: dict[str, float]) -> Styled:
+        is_finished, notes = self._step == self._settings.steps, list(self._pair.notes)
+        alpha = self._pair.alpha if keeps_alpha(output) else None
+        picture = self._shown()
+        write_image(output, picture, alpha)
+        if is_finished:
+            state.unlink(missing_ok=True)
+        else:
+            arrays = zip(("picture", "first", "second"), (self._picture, *self._moments), strict=True)
+            tensors = {name: array.detach().cpu().numpy() for name, array in arrays}
+            write_checkpoint(state, _KIND, _FORMAT, {"of": self._identity(), "step": self._step}, tensors)
+            notes.append(f"Stopped after {self._step} of {self._settings.steps} steps; --resume goes on.")
+        height, width = picture.shape[:2]
+        return Styled(output, width, height, self._step, seconds, terms, is_finished, tuple(notes))
+
+
+def _plan(settings: StyleSettings) -> list[tuple[int, int]]:
+    """Longest side and first step of each scale, from coarse to fine."""
+    sizes = [settings.size]
+    while sizes[-1] >= 2 * _COARSEST_PX and len(sizes) < len(_SHARES):
+        sizes.append(sizes[-1] // 2)
+    sizes.reverse()
+    shares = _SHARES[: len(sizes)]
+    firsts = np.floor(np.cumsum([0.0, *shares[:-1]]) / sum(shares) * settings.steps).astype(int).tolist()
+    return list(zip(sizes, firsts, strict=True))
+
+
+def _flat(seen: ReadImage) -> np.ndarray:
+    return seen.rgb if seen.alpha is None else over_white(seen.rgb, seen.alpha)
+
+
+def _sized(picture: np.ndarray, longest_px: int) -> np.ndarray:
+    """A picture with another longest side."""
+    height, width = picture.shape[:2]
+    scale = longest_px / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+
+
+def _in_colours_of(content: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    luminance = cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)[..., :1]
+    colours = cv2.cvtColor(content, cv2.COLOR_RGB2YCrCb)[..., 1:]
+    return cv2.cvtColor(np.dstack([luminance, colours]), cv2.COLOR_YCrCb2RGB)
+
+
+def _labels(content: ReadImage, style: ReadImage) -> tuple[np.ndarray, np.ndarray]:
+    """The regions of two masks as numbers, 0 where nothing is painted.
+
+    Raises:
+        BadSetting: no region, too many, or one that only one of the two has.
+    """
+    painted = [_painted(mask) for mask in (content, style)]
+    colours = [set(np.unique(one[one >= 0]).tolist()) for one in painted]
+    if not colours[0] and not colours[1]:
+        raise BadSetting("masks: got two in which nothing is painted.", "Paint a region in both, in one colour.")
+    if len(colours[0] | colours[1]) > _MOST_REGIONS:
+        raise BadSetting(
+            f"masks: got more than {_MOST_REGIONS} colours.",
+            "Paint with a hard brush, and save as PNG: JPEG blurs colours.",
+        )
+    lonely = colours[0] ^ colours[1]
+    if lonely:
+        name = f"#{_wide(min(lonely)):06x}"
+        raise BadSetting(
+            f"masks: the colour {name} is in only one of the two.", "Paint the region in both, or in none."
+        )
+    numbers = {colour: number + 1 for number, colour in enumerate(sorted(colours[0]))}
+    whole = [np.zeros(one.shape, np.uint8) for one in painted]
+    for one, labels in zip(painted, whole, strict=True):
+        for colour, number in numbers.items():
+            labels[one == colour] = number
+    return whole[0], whole[1]
+
+
+def _painted(mask: ReadImage) -> np.ndarray:
+    """Each pixel's colour as a number, -1 where it is clear or black."""
+    few = mask.rgb.astype(np.int32) >> 5  # painted edges vary a little
+    number = few[..., 0] << 6 | few[..., 1] << 3 | few[..., 2]
+    clear = (number == 0) if mask.alpha is None else (number == 0) | (mask.alpha < 128)
+    return np.where(clear, -1, number)
+
+
+def _wide(number: int) -> int:
+    return sum(((number >> shift & 7) * 255 // 7) << 8 * place for place, shift in enumerate((0, 3, 6)))
+
+
+def _regions(labels: Sequence[np.ndarray] | None, device: torch.device) -> list[Region]:
+    if labels is None:
+        return []
+    content, style = (torch.from_numpy(one)[None, None].to(device) for one in labels)
+    regions = []
+    for number in content.unique().tolist():
+        mine, its = content == number, style == number
+        # What nobody painted takes its style from what is left of the style, or from all of it.
+        regions.append(Region(mine, its if its.any() else torch.ones_like(its), float(mine.float().mean())))
+    return regions
