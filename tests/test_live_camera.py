@@ -156,3 +156,5 @@ def test_a_driver_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_caption_holds_its_lines():
     assert caption(("one", "two"), 200).shape == (52, 200, 3) and caption((), 200).shape == (0, 200, 3)
+    long = caption(("as many words as no window of this width has room for",), 200)
+    assert (long[:, -4:] == long[0, -1]).all() and not (long[:, 150:] == long[0, -1]).all()

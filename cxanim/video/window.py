@@ -8,6 +8,7 @@ import numpy as np
 
 from cxanim.errors import CxanimError
 
+_FONT, _SCALE, _SPACE_PX = cv2.FONT_HERSHEY_SIMPLEX, 0.42, 8
 _LINE_PX, _INK, _PAPER = 22, (41, 37, 28), (249, 250, 250)  # BGR
 
 
@@ -28,7 +29,7 @@ class Window:
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise _no_screen()
         try:
-            cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
+            cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)  # without OpenCV's own tools
         except cv2.error as error:
             raise _no_screen() from error
 
@@ -54,8 +55,10 @@ def caption(lines: tuple[str, ...], width_px: int) -> np.ndarray:
     """Lines of text on paper, (H, width_px, 3) uint8 BGR."""
     paper = np.full((_LINE_PX * len(lines) + 8 * bool(lines), width_px, 3), _PAPER, np.uint8)
     for number, line in enumerate(lines):
-        place = (8, _LINE_PX * (number + 1) - 4)
-        cv2.putText(paper, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, _INK, 1, cv2.LINE_AA)
+        place = (_SPACE_PX, _LINE_PX * (number + 1) - 4)
+        (length_px, _), _ = cv2.getTextSize(line, _FONT, _SCALE, 1)
+        scale = _SCALE * min(1.0, (width_px - 2 * _SPACE_PX) / max(1, length_px))
+        cv2.putText(paper, line, place, _FONT, scale, _INK, 1, cv2.LINE_AA)
     return paper
 
 
