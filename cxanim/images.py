@@ -12,6 +12,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
@@ -97,6 +98,11 @@ def read_image(path: str | os.PathLike[str], limits: Limits | None = None) -> Re
         raise UnreadableImage(problem, "Export or download it again.") from error
 
 
+def as_seen(picture: ReadImage) -> np.ndarray:
+    """A picture (H, W, 3) as it is usually looked at: what is clear in it before white."""
+    return picture.rgb if picture.alpha is None else over_white(picture.rgb, picture.alpha)
+
+
 def over_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """A picture (H, W, 3) before a white wall, as a cut-out (alpha: (H, W) uint8) is usually looked at."""
     share = alpha[..., None].astype(np.float32) / 255
@@ -113,6 +119,21 @@ def from_over_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     share = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
     straight = np.round(255 - (255 - rgb.astype(np.float32)) / share).clip(0, 255).astype(np.uint8)
     return np.dstack([straight, alpha])
+
+
+def fitted(picture: np.ndarray, longest_px: int, *, enlarges: bool = True) -> np.ndarray:
+    """A picture (H, W) or (H, W, C) made smaller or larger until its longest side has so many pixels.
+
+    Args:
+        picture: any.
+        longest_px: of the result.
+        enlarges: whether one that is smaller is made larger.
+    """
+    scale = longest_px / max(picture.shape[:2])
+    if scale == 1 or (scale > 1 and not enlarges):
+        return picture
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
 def count_pictures(path: str | os.PathLike[str]) -> int:

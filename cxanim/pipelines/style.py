@@ -7,10 +7,9 @@ Differs from the paper: several scales. A coarse picture costs a sixteenth, and 
 settled there; the fine ones only add what they alone can show.
 """
 
-import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,8 +19,8 @@ from torch import Tensor
 
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.errors import BadPuppet, BadSetting, Cancelled, NotEnoughMemory, is_out_of_memory
-from cxanim.images import ReadImage, ensure_picture_writable, keeps_alpha, over_white, read_image, write_image
-from cxanim.losses import FeatureNetwork, feature_network
+from cxanim.images import ReadImage, as_seen, ensure_picture_writable, fitted, keeps_alpha, read_image, write_image
+from cxanim.losses import FeatureNetwork, Features, feature_network
 from cxanim.output import ensure_writable, one_writer
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.refine import as_pictures, as_tensor
@@ -32,6 +31,7 @@ from cxanim.pipelines.style_objective import (
     StyleObjectiveSettings,
     style_layers,
 )
+from cxanim.pipelines.training_state import fingerprint_of, state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
@@ -128,7 +128,7 @@ def stylize(
     output = Path(output)
     device = machine.prepare()
     ensure_picture_writable(output)
-    state = style_state_path(output)
+    state = state_path(output)
     ensure_writable(state)
     layers = style_layers(settings.method, settings.features)
     eyes = feature_network(settings.features, layers, pooling="average").to(device)
@@ -169,11 +169,6 @@ def compare_styles(
     }  # fmt: skip
 
 
-def style_state_path(picture: Path) -> Path:
-    """Where the state of a picture that was stopped lies."""
-    return picture.with_suffix(".state")
-
-
 @dataclass(frozen=True)
 class _Pair:
     """Content and style as they are looked at, and their regions as labels."""
@@ -192,15 +187,8 @@ class _Pair:
         if longest < size_px:
             notes.append(f"{content.name} has only {longest} px; it was enlarged to {size_px}.")
         labels = None if masks is None else _labels(read_image(masks.content), read_image(masks.style))
-        alpha = None if seen.alpha is None else _sized(seen.alpha, size_px)
-        return cls(_sized(_flat(seen), size_px), _sized(_flat(wanted), size_px), alpha, labels, tuple(notes))
-
-    @property
-    def fingerprint(self) -> str:
-        whole = hashlib.sha256()
-        for array in (self.content, self.style, *(self.labels or ())):
-            whole.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-        return whole.hexdigest()
+        alpha = None if seen.alpha is None else fitted(seen.alpha, size_px)
+        return cls(fitted(as_seen(seen), size_px), fitted(as_seen(wanted), size_px), alpha, labels, tuple(notes))
 
 
 class _Run:
@@ -214,6 +202,7 @@ class _Run:
         self._draw = torch.Generator()
         self._picture, self._moments = torch.empty(0), (torch.empty(0), torch.empty(0))
         self._objective: StyleObjective | None = None
+        self._content: Features = {}
 
     def go(self, output: Path, state: Path, watch: Watch) -> Styled:
         """Take the steps that are left; write the picture, and the state where it was stopped."""
@@ -226,7 +215,7 @@ class _Run:
             if now_s - told_s >= _TELL_EVERY_S or is_over:
                 told_s, preview = now_s, None
                 if watch.sees_previews and (now_s - shown_s >= _PREVIEW_EVERY_S or is_over):
-                    shown_s, preview = now_s, _sized(self._shown(), min(_PREVIEW_PX, self._settings.size))
+                    shown_s, preview = now_s, fitted(self._shown(), min(_PREVIEW_PX, self._settings.size))
                 left_s = self._left_s((now_s - began_s) / self._work(first, self._step))
                 watch.tell(
                     "Painting", self._step, self._settings.steps, "steps", now_s - began_s, terms, preview, left_s
@@ -263,7 +252,7 @@ class _Run:
         # What is drawn depends on the seed and the number of the step alone, so that it may stop and go on.
         self._draw.manual_seed(self._seed * 1_000_003 + self._step)
         assert self._objective is not None  # noqa: S101 - a scale was entered
-        total, terms = self._objective(self._eyes(self._picture), self._picture)
+        total, terms = self._objective(self._eyes(self._picture), self._content, self._picture)
         (gradient,) = torch.autograd.grad(total, self._picture)
         self._descend(gradient)
         self._step += 1
@@ -294,13 +283,13 @@ class _Run:
         self._picture.requires_grad_()
         self._moments = torch.zeros_like(content), torch.zeros_like(content)
         with torch.no_grad():
-            seen, wanted = (self._eyes(one) for one in (content, self._tensor(self._pair.style, size_px)))
+            self._content, style = (self._eyes(one) for one in (content, self._tensor(self._pair.style, size_px)))
         regions = _regions(self._pair.labels, self._device)
-        self._objective = StyleObjective(self._settings, self._eyes.name, seen, wanted, regions, self._draw)
+        self._objective = StyleObjective(self._settings, self._eyes.name, style, regions, self._draw)
         self._scale = scale
 
     def _tensor(self, picture: np.ndarray, size_px: int) -> Tensor:
-        return as_tensor(_sized(picture, size_px)[None], self._device)
+        return as_tensor(fitted(picture, size_px)[None], self._device)
 
     def _plan_at(self, step: int) -> int:
         return max(number for number, (_, first) in enumerate(self._plan) if first <= step)
@@ -313,9 +302,8 @@ class _Run:
         return pace_s * self._work(self._step, self._settings.steps)
 
     def _identity(self) -> str:
-        return hashlib.sha256(
-            f"{self._pair.fingerprint} {sorted(asdict(self._settings).items())} {self._seed}".encode()
-        ).hexdigest()
+        pair = self._pair
+        return fingerprint_of([pair.content, pair.style, *(pair.labels or ())], self._settings, self._seed)
 
     def _shown(self) -> np.ndarray:
         """The picture as it stands, at full size."""
@@ -350,18 +338,6 @@ def _plan(settings: StyleSettings) -> list[tuple[int, int]]:
     shares = _SHARES[: len(sizes)]
     firsts = np.floor(np.cumsum([0.0, *shares[:-1]]) / sum(shares) * settings.steps).astype(int).tolist()
     return list(zip(sizes, firsts, strict=True))
-
-
-def _flat(seen: ReadImage) -> np.ndarray:
-    return seen.rgb if seen.alpha is None else over_white(seen.rgb, seen.alpha)
-
-
-def _sized(picture: np.ndarray, longest_px: int) -> np.ndarray:
-    """A picture with another longest side."""
-    height, width = picture.shape[:2]
-    scale = longest_px / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
 def _in_colours_of(content: np.ndarray, picture: np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ class StyleObjective:
     Args:
         settings: method and weights.
         features: name of the feature network.
-        content, style: features of both pictures.
+        style: its features of the style, (1, C, H, W) each.
         regions: parts with a style of their own; the whole from the whole if none.
         draw: source of randomness of sampled positions, on the CPU.
     """
@@ -99,13 +99,12 @@ class StyleObjective:
         self,
         settings: StyleObjectiveSettings,
         features: str,
-        content: Features,
         style: Features,
         regions: Sequence[Region],
         draw: torch.Generator,
     ):
         self._settings, self._recipe, self._draw = settings, _recipe(features), draw
-        self._deepest, self._content, self._regions = _DEEPEST[features], content, regions
+        self._deepest, self._regions = _DEEPEST[features], regions
         keep, smooth = _CLASSIC.get(settings.method, (self._recipe.source_weight, self._recipe.variation_weight))
         self._weights = {"style": 1.0, "content": settings.content * keep, "variation": settings.smoothness * smooth}
         layers = self._recipe.target_layers
@@ -113,18 +112,19 @@ class StyleObjective:
         self._layers = {"cx": ("stacked",), "gram": _GRAM_LAYERS[features], "mrf": _MRF_LAYERS}[settings.method]
         self._style = self._compared(style)
 
-    def __call__(self, output: Features, picture: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def __call__(self, output: Features, content: Features, pictures: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The sum, and the value of each term before its weight.
 
         Args:
-            output: features of the picture.
-            picture: (1, 3, H, W) RGB in [0, 1].
+            output: features of the pictures.
+            content: features of what they shall show.
+            pictures: (B, 3, H, W) RGB in [0, 1]; one where there are regions.
         """
         terms = {"style": self._style_term(self._compared(output))}
         if self._weights["content"]:
-            terms["content"] = self._content_term(output)
+            terms["content"] = self._content_term(output[self._deepest], content[self._deepest])
         if self._weights["variation"]:
-            terms["variation"] = total_variation(picture, power=2)
+            terms["variation"] = total_variation(pictures, power=2)
         total = torch.stack([self._weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: float(value.detach()) for name, value in terms.items()}
 
@@ -139,7 +139,7 @@ class StyleObjective:
     def _style_term(self, output: Features) -> Tensor:
         losses = []
         for layer in self._layers:
-            x, y = output[layer], self._style[layer]
+            x, y = output[layer], self._style[layer].expand(len(output[layer]), -1, -1, -1)
             if not self._regions:
                 losses.append(self._style_of(x, y))
             for region in self._regions:
@@ -157,12 +157,11 @@ class StyleObjective:
             return (gram_matrix(x) - wanted).square().sum() / wanted.square().sum()
         return mrf_loss(x, y, max_positions=settings.positions, generator=self._draw) / y.square().mean()
 
-    def _content_term(self, output: Features) -> Tensor:
-        settings, x, y = self._settings, output[self._deepest], self._content[self._deepest]
+    def _content_term(self, x: Tensor, y: Tensor) -> Tensor:
+        settings = self._settings
         if settings.method == "cx":
             return contextual_loss(x, y, settings.bandwidth, max_positions=settings.positions, generator=self._draw)
-        layer = {self._deepest: 1.0}
-        return content_loss({self._deepest: x}, {self._deepest: y}, layer) / y.square().mean()
+        return content_loss({self._deepest: x}, {self._deepest: y}) / y.square().mean()
 
 
 def _recipe(features: str) -> Recipe:

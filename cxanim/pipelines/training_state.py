@@ -1,7 +1,8 @@
 """What a training needs to go on exactly where it stopped; it lies beside the puppet and is not needed to use it."""
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.errors import BadPuppet
+from cxanim.settings import Settings
 
 KIND, FORMAT = "training-state", 2
 _GROUPS = ("weights", "average", "first", "second")
@@ -86,9 +88,21 @@ class TrainingState:
             )
 
 
-def state_path(puppet: Path) -> Path:
-    """Where the state of a puppet's training lies."""
-    return puppet.with_suffix(".state")
+def state_path(result: Path) -> Path:
+    """Where the state of a training, or of a painting, lies: beside what it makes."""
+    return result.with_suffix(".state")
+
+
+def fingerprint_of(
+    pictures: Sequence[np.ndarray], settings: Settings, seed: int = 0, *, without: Collection[str] = ()
+) -> str:
+    """What tells one training from another: its pictures and settings, but for those that may change on the way."""
+    whole = hashlib.sha256()
+    for picture in pictures:
+        whole.update(repr(picture.shape).encode() + np.ascontiguousarray(picture).tobytes())
+    kept = sorted((name, value) for name, value in vars(settings).items() if name not in without)
+    whole.update(repr((kept, seed)).encode())
+    return whole.hexdigest()
 
 
 def _in_order(tensors: dict[str, np.ndarray], group: str) -> list[np.ndarray]:

@@ -1,0 +1,1 @@
+"""The commands of the command line, one per file; each loads its pipeline when it is typed."""
