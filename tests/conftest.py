@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from browsing import browser, page  # noqa: F401 - fixtures
 
 from cxanim.ui.workspace import Workspace
 

@@ -1,63 +1,19 @@
 """The real page in a real browser: what a person does, and what they then see."""
 
-import os
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from browsing import PATIENCE_MS, upload, wait_for_video
 from faces import astronaut
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from cxanim import Puppet
 from cxanim.images import write_image
 from cxanim.pipelines.placed_face import read_placed_face
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--no-first-run", "--autoplay-policy=no-user-gesture-required",
-]  # fmt: skip
-PLAYS = "video => video.readyState >= 2 && video.duration > 0"
-PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = os.environ.get("CXANIM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no Chromium on this machine; install it, or name one in CXANIM_CHROMIUM")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser, app_url: str) -> Iterator[Page]:
-    """The app, just opened; a script error or a request to another machine fails the test."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
-    strangers, errors = [], []
-    page.on("request", lambda request: strangers.append(request.url) if is_elsewhere(request.url, app_url) else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(app_url)
-    expect(page.locator("#animate-run")).to_be_visible()
-    yield page
-    page.close()
-    assert strangers == [] and errors == []
-
-
-def is_elsewhere(url: str, app_url: str) -> bool:
-    return not url.startswith((app_url, "data:", "blob:"))
-
-
-def upload(page: Page, field: str, path: Path) -> None:
-    page.locator(f"{field} input[type=file]").first.set_input_files(path)
 
 
 def choose(page: Page, label: str, value: str) -> None:
@@ -87,14 +43,6 @@ def set_up_a_short_training(page: Page) -> None:
     steps.press("Tab")  # the page takes a number when its field is left
     page.wait_for_timeout(1000)  # and hands it on a moment later, without a sign that could be waited for
     expect(steps).to_have_value("4")
-
-
-def wait_for_video(page: Page, field: str) -> Locator:
-    """Wait until the video in a field can play, and move."""
-    video = page.locator(f"{field} video")
-    video.wait_for()
-    page.wait_for_function(PLAYS, arg=video.element_handle())
-    return video
 
 
 def test_a_stranger_animates_an_example_with_two_clicks(page: Page):

@@ -27,6 +27,9 @@ from cxanim.pipelines.extract import ExtractSettings
 from cxanim.pipelines.fit import FitSettings
 from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.style import StyleSettings
+from cxanim.pipelines.style_apply import StyleApplySettings
+from cxanim.pipelines.style_fit import StyleFitSettings
 from cxanim.settings import Settings, knobs
 from cxanim.video import open_video_writer
 
@@ -68,7 +71,7 @@ def test_help_is_instant_and_lists_every_command() -> None:
     heavy = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
     assert time.monotonic() - start_s < 20
     assert heavy.strip() == ""
-    for command in ("app", "animate", "train", "drive", "live", "edit", "evaluate", "motion"):
+    for command in ("app", "animate", "train", "drive", "live", "edit", "style", "evaluate", "motion"):
         assert re.search(rf"^\s+{command}\s+\w+", shown, re.MULTILINE)
 
 
@@ -82,6 +85,9 @@ def test_help_is_instant_and_lists_every_command() -> None:
         (["edit"], EditSettings),
         (["edit"], Expression),
         (["evaluate"], EvaluateSettings),
+        (["style", "paint"], StyleSettings),
+        (["style", "fit"], StyleFitSettings),
+        (["style", "apply"], StyleApplySettings),
         (["motion", "bake"], BakeSettings),
         (["motion", "extract"], ExtractSettings),
         (["animate"], Machine),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import cv2
 import pytest
+from browsing import FLAGS, PATIENCE_MS
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
-from test_browser import FLAGS, PATIENCE_MS
 from test_live import before_the_camera
 
 from cxanim.images import read_image

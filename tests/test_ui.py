@@ -29,6 +29,9 @@ from cxanim.pipelines.fit import FitSettings
 from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.style import StyleSettings
+from cxanim.pipelines.style_apply import StyleApplySettings
+from cxanim.pipelines.style_fit import StyleFitSettings
 from cxanim.pipelines.watch import Watch
 from cxanim.progress import Progress
 from cxanim.settings import Settings, knobs
@@ -48,7 +51,9 @@ from cxanim.video import open_video
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = AnimateSettings(size=128)
 QUICK_FIT = FitSettings(steps=2, size=64, batch=1, positions=64)
-SETTINGS = (AnimateSettings, DriveSettings, FitSettings, LiveSettings)
+SETTINGS = (
+    AnimateSettings, DriveSettings, FitSettings, LiveSettings, StyleSettings, StyleFitSettings, StyleApplySettings,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -133,14 +138,19 @@ def test_every_event_that_does_something_for_a_person_has_a_named_endpoint_with_
     assert set(endpoints) == {
         "/animate", "/train", "/drive", "/load_puppet", "/extract_motion", "/extract_motion_drive",
         "/stop_animate", "/stop_train", "/stop_drive", "/stop_extract_motion", "/stop_extract_motion_drive",
-        "/edit", "/show_motion", "/stop_show_motion",
+        "/edit", "/show_motion", "/stop_show_motion", "/style", "/stop_style", "/compare_styles", "/stop_compare_styles",
+        "/fit_style", "/stop_fit_style", "/apply_style", "/stop_apply_style",
     }  # fmt: skip
     takes = {name: [value["parameter_name"] for value in facts["parameters"]] for name, facts in endpoints.items()}
     motion = ["motion_kind", "preset", "driver", "motion_file", "driver_picture", "neutral_picture", "file_format"]
     assert takes["/animate"][:8] == ["photo", *motion]
     assert takes["/drive"][:8] == ["puppet", *motion]
     assert takes["/train"][:3] == ["target_kind", "clip", "photo"]
-    for endpoint, settings_class in (("/animate", AnimateSettings), ("/drive", DriveSettings), ("/train", FitSettings)):
+    assert takes["/style"][:2] == ["content", "style"] and takes["/apply_style"][:2] == ["network", "source"]
+    for endpoint, settings_class in (
+        ("/animate", AnimateSettings), ("/drive", DriveSettings), ("/train", FitSettings), ("/style", StyleSettings),
+        ("/compare_styles", StyleSettings), ("/fit_style", StyleFitSettings), ("/apply_style", StyleApplySettings),
+    ):  # fmt: skip
         assert {knob.name for knob in knobs(settings_class)} <= set(takes[endpoint])
     others = [fn for fn in build_app().fns.values() if fn.api_visibility == "public" and f"/{fn.api_name}" not in takes]
     assert others == []

@@ -175,7 +175,7 @@ def _members(source: Path) -> Iterator[tuple[str, _Reader]]:
         raise NoPictures(f"{source.name} is damaged.", "Pack it again.") from error
     with archive:
         for info in sorted(archive.infolist(), key=lambda one: one.filename):
-            name = Path(info.filename).name
+            name = info.filename.replace("\\", "/").rsplit("/", 1)[-1]
             hidden = name.startswith(".") or "__MACOSX" in info.filename
             if not info.is_dir() and not hidden and Path(name).suffix.lower() in PICTURE_SUFFIXES:
                 yield name, _Member(archive, info, limits)

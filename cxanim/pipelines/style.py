@@ -35,7 +35,7 @@ from cxanim.pipelines.training_state import fingerprint_of, state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
-_KIND, _FORMAT = "style-state", 1
+_KIND, _FORMAT, _STATE = "style-state", 1, ("picture", "first", "second")
 _COARSEST_PX, _SHARES = 128, (0.45, 0.3, 0.15, 0.1)  # of the steps, by scale from coarse to fine
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _PREVIEW_PX = 0.5, 2.0, 512
 _MOST_REGIONS = 8
@@ -195,7 +195,8 @@ class _Run:
     """The optimisation of one picture, which may stop and go on between any two steps."""
 
     def __init__(self, pair: _Pair, settings: StyleSettings, eyes: FeatureNetwork, seed: int, device: torch.device):
-        self._pair, self._settings, self._eyes, self._seed, self._device = pair, settings, eyes, seed, device
+        self._pair, self._settings, self._seed, self._device = pair, settings, seed, device
+        self._eyes = eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._plan = _plan(settings)
         self._step, self._seconds = 0, 0.0
         self._scale = -1
@@ -238,12 +239,12 @@ class _Run:
                 f"{path.name} belongs to other pictures or settings.",
                 "Resume with the same, or begin without --resume.",
             )
-        self._step = int(header["step"])
-        self._enter(self._plan_at(self._step))
-        arrays = [torch.from_numpy(tensors[name]).to(self._device) for name in ("picture", "first", "second")]
-        if any(array.shape != self._picture.shape for array in arrays):
+        self._step, scale = int(header["step"]), int(header["scale"])  # a scale may be done, and the next not begun
+        self._enter(scale)
+        picture, *moments = (_laid_out(torch.from_numpy(tensors[name]), self._device) for name in _STATE)
+        if any(one.shape != self._picture.shape for one in (picture, *moments)):
             raise BadPuppet(f"{path.name} is damaged.", "Begin without --resume.")
-        self._picture, self._moments = arrays[0].requires_grad_(), (arrays[1], arrays[2])
+        self._picture, self._moments = picture.requires_grad_(), (moments[0], moments[1])
 
     def _take_step(self) -> dict[str, float]:
         scale = self._plan_at(self._step)
@@ -279,7 +280,8 @@ class _Run:
         else:
             self._picture = torch.nn.functional.interpolate(
                 self._picture.detach(), content.shape[2:], mode="bicubic", align_corners=False
-            ).clamp(0, 1)
+            )
+            self._picture = _laid_out(self._picture.clamp(0, 1), self._device)
         self._picture.requires_grad_()
         self._moments = torch.zeros_like(content), torch.zeros_like(content)
         with torch.no_grad():
@@ -289,7 +291,7 @@ class _Run:
         self._scale = scale
 
     def _tensor(self, picture: np.ndarray, size_px: int) -> Tensor:
-        return as_tensor(fitted(picture, size_px)[None], self._device)
+        return _laid_out(as_tensor(fitted(picture, size_px)[None], self._device), self._device)
 
     def _plan_at(self, step: int) -> int:
         return max(number for number, (_, first) in enumerate(self._plan) if first <= step)
@@ -321,9 +323,10 @@ class _Run:
         if is_finished:
             state.unlink(missing_ok=True)
         else:
-            arrays = zip(("picture", "first", "second"), (self._picture, *self._moments), strict=True)
-            tensors = {name: array.detach().cpu().numpy() for name, array in arrays}
-            write_checkpoint(state, _KIND, _FORMAT, {"of": self._identity(), "step": self._step}, tensors)
+            arrays = zip(_STATE, (self._picture, *self._moments), strict=True)
+            tensors = {name: array.detach().cpu().contiguous().numpy() for name, array in arrays}
+            header = {"of": self._identity(), "step": self._step, "scale": self._scale}
+            write_checkpoint(state, _KIND, _FORMAT, header, tensors)
             notes.append(f"Stopped after {self._step} of {self._settings.steps} steps; --resume goes on.")
         height, width = picture.shape[:2]
         return Styled(output, width, height, self._step, seconds, terms, is_finished, tuple(notes))
@@ -336,8 +339,13 @@ def _plan(settings: StyleSettings) -> list[tuple[int, int]]:
         sizes.append(sizes[-1] // 2)
     sizes.reverse()
     shares = _SHARES[: len(sizes)]
-    firsts = np.floor(np.cumsum([0.0, *shares[:-1]]) / sum(shares) * settings.steps).astype(int).tolist()
+    firsts = np.round(np.cumsum([0.0, *shares[:-1]]) / sum(shares) * settings.steps).astype(int).tolist()
     return list(zip(sizes, firsts, strict=True))
+
+
+def _laid_out(picture: Tensor, device: torch.device) -> Tensor:
+    """As convolutions like it; always so, or a picture that was stopped would go on in other roundings."""
+    return picture.to(device).contiguous(memory_format=torch.channels_last)
 
 
 def _in_colours_of(content: np.ndarray, picture: np.ndarray) -> np.ndarray:

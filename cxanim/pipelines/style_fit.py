@@ -49,11 +49,16 @@ class StyleFitSettings(StyleObjectiveSettings):
     size: int = setting(
         512, "longest side of the pictures that it will be given", low=128, high=2048, step=64, unit="px"
     )
-    crop: int = setting(192, "side of what a step looks at", low=64, high=512, step=16, unit="px")
+    crop: int = setting(
+        256, "side of what a step looks at: all of the style is looked for in it", low=64, high=512, step=16, unit="px"
+    )
+    smoothness: float = setting(
+        0.1, "how smooth the picture is made; a network is so by itself", low=0, high=20, step=0.1
+    )
     width: int = setting(16, "channels of the network at full size; more are slower", choices=(8, 16, 32))
     temporal: float = setting(20.0, "how steady a video is made", low=0, high=1000, step=1)
     positions: int = setting(1024, "positions of a feature map that are compared", low=64, high=65536)
-    rate: float = setting(1e-3, "learning rate of Adam", low=1e-6, high=0.1)
+    rate: float = setting(2e-3, "learning rate of Adam", low=1e-6, high=0.1)
     features: str = setting(
         "small", "network that the losses look through; vgg19 is slower and needs its weights",
         choices=("small", "vgg19"),

@@ -53,7 +53,7 @@ class StyleObjectiveSettings(Settings):
         "cx", "cx compares features as sets, gram how they act together, mrf their patches",
         choices=METHODS, folded=False,
     )  # fmt: skip
-    content: float = setting(
+    structure: float = setting(
         1.0, "how much of the content's structure is kept; 1 is the method's own measure",
         low=0, high=10, step=0.1, folded=False,
     )  # fmt: skip
@@ -106,7 +106,7 @@ class StyleObjective:
         self._settings, self._recipe, self._draw = settings, _recipe(features), draw
         self._deepest, self._regions = _DEEPEST[features], regions
         keep, smooth = _CLASSIC.get(settings.method, (self._recipe.source_weight, self._recipe.variation_weight))
-        self._weights = {"style": 1.0, "content": settings.content * keep, "variation": settings.smoothness * smooth}
+        self._weights = {"style": 1.0, "content": settings.structure * keep, "variation": settings.smoothness * smooth}
         layers = self._recipe.target_layers
         self._scales = layer_scales(style, layers) if settings.method == "cx" and self._recipe.balanced else None
         self._layers = {"cx": ("stacked",), "gram": _GRAM_LAYERS[features], "mrf": _MRF_LAYERS}[settings.method]

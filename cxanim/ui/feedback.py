@@ -24,6 +24,10 @@ _TERMS = {
     "perceptual": "details",
     "cx_target": "texture",
     "cx_source": "expression",
+    "style": "style",
+    "content": "content",
+    "variation": "smoothness",
+    "temporal": "steadiness",
 }
 
 
@@ -50,17 +54,21 @@ def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def follow(job: Job[T], results: int, *, with_preview: bool = True) -> Generator[tuple[Any, ...], None, T | None]:
+def follow(
+    job: Job[T], results: int, *, with_preview: bool = True, shown_as: Callable[[np.ndarray], str] | None = None
+) -> Generator[tuple[Any, ...], None, T | None]:
     """Yield the page's updates while a job runs; return its result, or None where the person stopped it.
 
     Args:
         job: what runs.
         results: outputs that come before the status, left alone until the job is done.
         with_preview: whether an output for the preview follows the status.
+        shown_as: makes HTML of a preview; that of a puppet's training by default.
     """
+    shown_as = shown_as or preview
     same = (gr.skip(),) * results
     for progress in job.updates():
-        shown = gr.skip() if progress.preview is None else preview(progress.preview)
+        shown = gr.skip() if progress.preview is None else shown_as(progress.preview)
         yield (*same, progress_card(progress), *([shown] if with_preview else []))
     cleared = ("",) if with_preview else ()
     try:
@@ -120,6 +128,11 @@ def preview(strip: np.ndarray) -> str:
     rows = np.vstack(np.split(strip, max(1, width // (len(_PREVIEW_COLUMNS) * height)), axis=1))
     heads = "".join(f"<b>{name}</b>" for name in _PREVIEW_COLUMNS)
     return f'<figure class="preview">{heads}{_image(rows, ", ".join(_PREVIEW_COLUMNS))}</figure>'
+
+
+def sketch(rgb: np.ndarray) -> str:
+    """A picture (H, W, 3) uint8 on its way, as HTML."""
+    return f'<figure class="sketch">{_image(rgb, "How it looks so far")}</figure>'
 
 
 def portrait(rgb: np.ndarray, words: str) -> str:

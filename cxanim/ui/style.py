@@ -74,6 +74,8 @@ CSS = """
 .preview { display: grid; grid-template-columns: 1fr 1fr 1fr; gap: 6px 0; }
 .preview b { font-size: .85rem; font-weight: 600; text-align: center; }
 .preview img { grid-column: 1 / -1; width: 100%; border-radius: 12px; display: block; }
+.sketch { margin: 0; }
+.sketch img { width: 100%; border-radius: 12px; display: block; }
 .portrait { display: flex; align-items: center; gap: 14px; }
 .credit { text-align: center; color: var(--body-text-color-subdued); font-size: .8rem; }
 .portrait img { width: 96px; height: 96px; border-radius: 12px; }

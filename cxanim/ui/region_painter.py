@@ -1,0 +1,54 @@
+"""Painting on the page which part of one picture belongs to which part of another."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from cxanim.errors import CxanimError
+from cxanim.images import as_seen, fitted, read_image, write_image
+from cxanim.pipelines.style import Masks
+
+COLOURS = ("#e11d48", "#2563eb", "#16a34a", "#f59e0b")
+_SIDE_PX = 384
+
+
+def region_painter(label: str, name: str) -> Any:
+    """A picture on which regions are painted in a few colours."""
+    brush = gr.Brush(default_size=24, colors=list(COLOURS), default_color=COLOURS[0], color_mode="fixed")
+    return gr.ImageEditor(
+        label=label, type="numpy", image_mode="RGBA", sources=[], transforms=(), layers=False, brush=brush,
+        eraser=gr.Eraser(default_size=24), height=320, elem_id=name, canvas_size=(_SIDE_PX, _SIDE_PX),
+    )  # fmt: skip
+
+
+def to_paint_on(picture: str | None) -> Any:
+    """What a painter shows of a new picture; nothing of one that cannot be read, which is said later."""
+    if not picture:
+        return None
+    try:
+        seen = fitted(as_seen(read_image(picture)), _SIDE_PX)
+    except CxanimError:
+        return None
+    return {"background": seen, "layers": [], "composite": None}
+
+
+def painted_masks(content: dict[str, Any] | None, style: dict[str, Any] | None, folder: Path) -> Masks | None:
+    """The masks that two painters hold, as files; None where nothing is painted in either."""
+    layers = [_layer(painting) for painting in (content, style)]
+    if all(layer is None or not layer[..., 3].any() for layer in layers):
+        return None
+    paths = []
+    for name, layer in zip(("content-mask.png", "style-mask.png"), layers, strict=True):
+        layer = np.zeros((_SIDE_PX, _SIDE_PX, 4), np.uint8) if layer is None else layer
+        write_image(folder / name, np.ascontiguousarray(layer[..., :3]), np.ascontiguousarray(layer[..., 3]))
+        paths.append(folder / name)
+    return Masks(*paths)
+
+
+def _layer(painting: dict[str, Any] | None) -> np.ndarray | None:
+    layers = painting.get("layers") if isinstance(painting, dict) else None
+    first = layers[0] if layers else None
+    is_layer = isinstance(first, np.ndarray) and first.ndim == 3 and first.shape[2] == 4
+    return np.ascontiguousarray(first) if is_layer else None
