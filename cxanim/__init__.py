@@ -21,6 +21,7 @@ _HOMES = {
     "KeyframedMotion": "cxanim.motion.keyframes",
     "Machine": "cxanim.pipelines.machine",
     "Puppet": "cxanim.pipelines.puppet",
+    "StyleSettings": "cxanim.pipelines.style",
     "Watch": "cxanim.pipelines.watch",
     "animate": "cxanim.pipelines.animate",
     "drive": "cxanim.pipelines.drive",
@@ -28,6 +29,7 @@ _HOMES = {
     "evaluate": "cxanim.pipelines.evaluate",
     "evaluate_photo": "cxanim.pipelines.faithful",
     "extract_motion": "cxanim.pipelines.extract",
+    "stylize": "cxanim.pipelines.style",
     "train": "cxanim.pipelines.fit",
 }
 __all__ = sorted(_HOMES)

@@ -31,9 +31,8 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    arguments = style.with_action(list(sys.argv[1:] if arguments is None else arguments))
     quiet_native_libraries()
-    flags = _parser(arguments).parse_args(arguments)
+    flags = parsed(list(sys.argv[1:] if arguments is None else arguments))
     terminal = Terminal(sys.stderr, keeps_on_stop=COMMANDS[flags.command].keeps_on_stop)
     signal.signal(signal.SIGTERM, lambda *_: terminal.stop())
     signal.signal(signal.SIGINT, lambda *_: terminal.stop())
@@ -51,6 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if getattr(flags, "json", False):
         print(json.dumps(result, allow_nan=False))
     return 0
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """What was typed, as flags."""
+    arguments = style.with_action(arguments)
+    return _parser(arguments).parse_args(arguments)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -300,11 +300,10 @@ def test_stopping_a_training_keeps_the_puppet(photo: Path, tmp_path: Path) -> No
 
 def test_the_readme_tells_true_commands() -> None:
     """Every `cxanim ...` line of the README parses with today's flags."""
-    from cxanim.cli import _parser
+    from cxanim.cli import parsed
 
     readme = (Path(__file__).resolve().parent.parent / "README.md").read_text()
     lines = [part.strip() for line in re.findall(r"^cxanim .*$", readme, re.MULTILINE) for part in line.split("&&")]
     assert len(lines) >= 7
     for line in lines:
-        words = line.split("#")[0].split()[1:]
-        _parser(words).parse_args(words)
+        parsed(line.split("#")[0].split()[1:])

@@ -1,10 +1,13 @@
 """What else the Contextual loss can be asked for: other distances, who looks for whom, places, masks, layers."""
 
 import math
+import subprocess
+import sys
 from itertools import product
 
 import pytest
 import torch
+from conftest import ROOT
 from test_contextual import noise
 
 from cxanim.losses import (
@@ -108,11 +111,9 @@ def test_places_make_a_difference_between_equal_features(block):
     assert costs[0] < 1e-5 < costs[1] < costs[2] and costs[2] > 0.2
 
 
-@ALL
+@pytest.mark.parametrize("options", [options for options in OPTIONS if not options["spatial_weight"]])
 @FORMS
 def test_what_is_masked_is_as_if_it_were_not_there(options, block):
-    if options["spatial_weight"]:
-        pytest.skip("a set with some left out has no grid")
     x, y = maps(1, batch=2), maps(2, (3, 6), batch=2)
     x_mask, y_mask = torch.rand(2, 1, 4, 5) > 0.4, torch.rand(2, 3, 6) > 0.4
     loss = contextual_loss(x, y, 0.4, x_mask=x_mask, y_mask=y_mask, reduction="none", block=block, **options)
@@ -239,6 +240,12 @@ def test_the_module_says_which_layer_is_missing(options, x, y, words):
 def test_the_module_refuses_one_name_for_a_list():
     with pytest.raises(TypeError, match="list"):
         ContextualLoss(layers="relu3_2")
+
+
+def test_the_example_of_a_training_loop_runs():
+    program = [sys.executable, str(ROOT / "examples" / "training_loop.py"), "2"]
+    shown = subprocess.run(program, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert shown.count("of the sharpness") == 2
 
 
 def test_sampling_by_hand_is_unchanged():

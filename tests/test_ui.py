@@ -138,8 +138,8 @@ def test_every_event_that_does_something_for_a_person_has_a_named_endpoint_with_
     assert set(endpoints) == {
         "/animate", "/train", "/drive", "/load_puppet", "/extract_motion", "/extract_motion_drive",
         "/stop_animate", "/stop_train", "/stop_drive", "/stop_extract_motion", "/stop_extract_motion_drive",
-        "/edit", "/show_motion", "/stop_show_motion", "/style", "/stop_style", "/compare_styles", "/stop_compare_styles",
-        "/fit_style", "/stop_fit_style", "/apply_style", "/stop_apply_style",
+        "/edit", "/show_motion", "/stop_show_motion", "/style", "/stop_style", "/compare_styles",
+        "/stop_compare_styles", "/fit_style", "/stop_fit_style", "/apply_style", "/stop_apply_style",
     }  # fmt: skip
     takes = {name: [value["parameter_name"] for value in facts["parameters"]] for name, facts in endpoints.items()}
     motion = ["motion_kind", "preset", "driver", "motion_file", "driver_picture", "neutral_picture", "file_format"]

@@ -123,6 +123,7 @@ APPLICATIONS = {
         variation_weight=10 * _AUTHORS_VARIATION,
         stacked=True,
         balanced=True,
+        max_positions=2048,
     ),
     "style_paper": Recipe(
         target_layers=("relu2_2", "relu3_2", "relu4_2"),

@@ -57,7 +57,7 @@ class StyleFitSettings(StyleObjectiveSettings):
     )
     width: int = setting(16, "channels of the network at full size; more are slower", choices=(8, 16, 32))
     temporal: float = setting(20.0, "how steady a video is made", low=0, high=1000, step=1)
-    positions: int = setting(1024, "positions of a feature map that are compared", low=64, high=65536)
+    positions: int = setting(1024, "positions of a feature map that are compared", low=0, high=65536)
     rate: float = setting(2e-3, "learning rate of Adam", low=1e-6, high=0.1)
     features: str = setting(
         "small", "network that the losses look through; vgg19 is slower and needs its weights",

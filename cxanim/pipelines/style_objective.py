@@ -59,7 +59,10 @@ class StyleObjectiveSettings(Settings):
     )  # fmt: skip
     smoothness: float = setting(1.0, "how smooth the picture is made, by the same measure", low=0, high=20, step=0.1)
     bandwidth: float = setting(0.1, "bandwidth h of the Contextual loss", low=0.01, high=5, step=0.05)
-    positions: int = setting(4225, "positions of a feature map that are compared", low=64, high=65536)
+    positions: int = setting(
+        0, "positions of a feature map that are compared; 0 is 4225, as the authors have it, and 2048 with small",
+        low=0, high=65536,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class StyleObjective:
         draw: torch.Generator,
     ):
         self._settings, self._recipe, self._draw = settings, _recipe(features), draw
+        self._positions = settings.positions or self._recipe.max_positions
         self._deepest, self._regions = _DEEPEST[features], regions
         keep, smooth = _CLASSIC.get(settings.method, (self._recipe.source_weight, self._recipe.variation_weight))
         self._weights = {"style": 1.0, "content": settings.structure * keep, "variation": settings.smoothness * smooth}
@@ -151,16 +155,16 @@ class StyleObjective:
     def _style_of(self, x: Tensor, y: Tensor) -> Tensor:
         settings = self._settings
         if settings.method == "cx":
-            return contextual_loss(x, y, settings.bandwidth, max_positions=settings.positions, generator=self._draw)
+            return contextual_loss(x, y, settings.bandwidth, max_positions=self._positions, generator=self._draw)
         if settings.method == "gram":
             wanted = gram_matrix(y)
             return (gram_matrix(x) - wanted).square().sum() / wanted.square().sum()
-        return mrf_loss(x, y, max_positions=settings.positions, generator=self._draw) / y.square().mean()
+        return mrf_loss(x, y, max_positions=self._positions, generator=self._draw) / y.square().mean()
 
     def _content_term(self, x: Tensor, y: Tensor) -> Tensor:
         settings = self._settings
         if settings.method == "cx":
-            return contextual_loss(x, y, settings.bandwidth, max_positions=settings.positions, generator=self._draw)
+            return contextual_loss(x, y, settings.bandwidth, max_positions=self._positions, generator=self._draw)
         return content_loss({self._deepest: x}, {self._deepest: y}) / y.square().mean()
 
 
