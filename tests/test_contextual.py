@@ -7,7 +7,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from cxanim.losses import ContextualLoss, contextual_loss, sample_positions, stack_layers
+from cxanim.losses import (
+    ContextualLoss,
+    contextual_loss,
+    patches,
+    patches_at,
+    sample_positions,
+    stack_layers,
+    stack_layers_at,
+)
 from cxanim.losses.contextual import _pays_in_chunks
 from cxanim.losses.contextual_chunked import _by_blocks, _gradients_by_blocks
 
@@ -294,3 +302,15 @@ def test_stacks_layers_at_the_size_of_the_first():
     stacked = stack_layers(features, ("relu2_1", "relu3_1"))
     assert stacked.shape == (1, 12, 8, 8)
     torch.testing.assert_close(stacked[0, :, 0, 0], torch.tensor([1 / 4] * 4 + [1 / 8] * 8))
+
+
+def test_layers_and_patches_at_some_positions_are_those_of_all():
+    features = {"relu2_1": noise(2, 4, 12, 16), "relu3_1": noise(2, 8, 6, 8, seed=1), "odd": noise(2, 2, 5, 3, seed=2)}
+    layers, some = tuple(features), torch.tensor([0, 5, 15, 16, 100, 191])
+    for scales in (None, {"relu2_1": 1.5, "relu3_1": 0.5, "odd": 3.0}):
+        whole = stack_layers(features, layers, scales).flatten(2)
+        torch.testing.assert_close(stack_layers_at(features, layers, some, scales), whole[..., some])
+    some = torch.tensor([0, 13, 14, 50, 139])
+    torch.testing.assert_close(
+        patches_at(features["relu2_1"], some, 3), patches(features["relu2_1"], 3).flatten(2)[..., some]
+    )

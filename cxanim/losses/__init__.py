@@ -16,7 +16,15 @@ from cxanim.losses.mrf import mrf_loss
 from cxanim.losses.objective import Objective, Term
 from cxanim.losses.perceptual import CRN_WEIGHTS, perceptual_loss, relative_l1
 from cxanim.losses.pixel import l1_loss, l2_loss, total_variation
-from cxanim.losses.positions import layer_scales, patches, sample_positions, stack_layers
+from cxanim.losses.positions import (
+    drawn,
+    layer_scales,
+    patches,
+    patches_at,
+    sample_positions,
+    stack_layers,
+    stack_layers_at,
+)
 from cxanim.losses.weights import available
 
 __all__ = [
@@ -33,6 +41,7 @@ __all__ = [
     "content_loss",
     "contextual_loss",
     "contextual_target",
+    "drawn",
     "feature_network",
     "gram_matrix",
     "l1_loss",
@@ -41,10 +50,12 @@ __all__ = [
     "layer_scales",
     "mrf_loss",
     "patches",
+    "patches_at",
     "perceptual_loss",
     "relative_l1",
     "sample_positions",
     "stack_layers",
+    "stack_layers_at",
     "style_loss",
     "total_variation",
 ]

@@ -92,6 +92,48 @@ def stack_layers(
     return torch.cat([one / divisors[layer] for layer, one in zip(layers, resized, strict=True)], dim=1)
 
 
+def stack_layers_at(
+    features: Mapping[str, Tensor],
+    layers: Sequence[str],
+    positions: Tensor,
+    scales: Mapping[str, float] | None = None,
+) -> Tensor:
+    """`stack_layers` at some positions of the first layer alone, (B, sum of C_l, N), without making the rest.
+
+    Args:
+        features, layers, scales: see there.
+        positions: (N,) which, in the order of reading.
+    """
+    height, width = features[layers[0]].shape[2:]
+    exact = features[layers[0]].dtype
+    down, across = (positions // width).to(exact), (positions % width).to(exact)
+    places = torch.stack([(across + 0.5) / width, (down + 0.5) / height], dim=1) * 2 - 1
+    divisors = scales or {layer: features[layer].shape[1] for layer in layers}
+    seen = []
+    for layer in layers:
+        maps = features[layer]
+        grid = places.to(maps.device, maps.dtype).expand(len(maps), 1, -1, -1)
+        looked_at = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        seen.append(looked_at.squeeze(2) / divisors[layer])
+    return torch.cat(seen, dim=1)
+
+
+def patches_at(features: Tensor, positions: Tensor, size: int) -> Tensor:
+    """`patches` at some positions alone: (B, C, H, W) -> (B, C * size^2, N).
+
+    Args:
+        features: maps.
+        positions: (N,) which of the maps' whole patches, in the order of reading of their upper left corners.
+        size: side of a patch.
+    """
+    width = features.shape[3]
+    inside = width - size + 1
+    corners = positions // inside * width + positions % inside
+    offsets = (torch.arange(size)[:, None] * width + torch.arange(size)[None]).flatten()
+    chosen = (corners[None, :].cpu() + offsets[:, None]).to(features.device)
+    return features.flatten(2)[..., chosen].flatten(1, 2)
+
+
 def layer_scales(features: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, float]:
     """How far a layer's features lie from their mean, on average: divided by it, all layers lie equally far."""
     means = {layer: features[layer].mean(dim=(2, 3), keepdim=True) for layer in layers}

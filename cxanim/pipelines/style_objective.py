@@ -25,11 +25,12 @@ from cxanim.losses import (
     Recipe,
     content_loss,
     contextual_loss,
+    drawn,
     gram_matrix,
     layer_scales,
     mrf_loss,
-    patches,
-    stack_layers,
+    patches_at,
+    stack_layers_at,
     total_variation,
 )
 from cxanim.settings import Settings, setting
@@ -107,14 +108,14 @@ class StyleObjective:
         draw: torch.Generator,
     ):
         self._settings, self._recipe, self._draw = settings, _recipe(features), draw
-        self._positions = settings.positions or self._recipe.max_positions
+        self._most = settings.positions or self._recipe.max_positions
         self._deepest, self._regions = _DEEPEST[features], regions
         keep, smooth = _CLASSIC.get(settings.method, (self._recipe.source_weight, self._recipe.variation_weight))
         self._weights = {"style": 1.0, "content": settings.structure * keep, "variation": settings.smoothness * smooth}
         layers = self._recipe.target_layers
+        self._gram_layers = _GRAM_LAYERS[features]
         self._scales = layer_scales(style, layers) if settings.method == "cx" and self._recipe.balanced else None
-        self._layers = {"cx": ("stacked",), "gram": _GRAM_LAYERS[features], "mrf": _MRF_LAYERS}[settings.method]
-        self._style = self._compared(style)
+        self._style = style
 
     def __call__(self, output: Features, content: Features, pictures: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The sum, and the value of each term before its weight.
@@ -124,7 +125,7 @@ class StyleObjective:
             content: features of what they shall show.
             pictures: (B, 3, H, W) RGB in [0, 1]; one where there are regions.
         """
-        terms = {"style": self._style_term(self._compared(output))}
+        terms = {"style": self._style_term(output)}
         if self._weights["content"]:
             terms["content"] = self._content_term(output[self._deepest], content[self._deepest])
         if self._weights["variation"]:
@@ -132,39 +133,77 @@ class StyleObjective:
         total = torch.stack([self._weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: float(value.detach()) for name, value in terms.items()}
 
-    def _compared(self, features: Features) -> Features:
-        """The maps in which style is looked for."""
-        if self._settings.method == "cx":
-            return {"stacked": stack_layers(features, self._recipe.target_layers, self._scales)}
-        if self._settings.method == "mrf":
-            return {layer: patches(features[layer], _MRF_PATCH) for layer in self._layers}
-        return {layer: features[layer] for layer in self._layers}
-
     def _style_term(self, output: Features) -> Tensor:
         losses = []
-        for layer in self._layers:
-            x, y = output[layer], self._style[layer].expand(len(output[layer]), -1, -1, -1)
-            if not self._regions:
-                losses.append(self._style_of(x, y))
-            for region in self._regions:
-                mine, its = _inside(x, region.content), _inside(y, region.style)
-                if mine is not None and its is not None:
-                    losses.append(region.share * self._style_of(mine, its))
+        whole: list[Region | None] = [None]
+        for region in [*self._regions] or whole:
+            costs = self._costs(output, region)
+            losses += costs if region is None else [region.share * cost for cost in costs]
         return torch.stack(losses).sum()
 
-    def _style_of(self, x: Tensor, y: Tensor) -> Tensor:
-        settings = self._settings
-        if settings.method == "cx":
-            return contextual_loss(x, y, settings.bandwidth, max_positions=self._positions, generator=self._draw)
-        if settings.method == "gram":
-            wanted = gram_matrix(y)
-            return (gram_matrix(x) - wanted).square().sum() / wanted.square().sum()
-        return mrf_loss(x, y, max_positions=self._positions, generator=self._draw) / y.square().mean()
+    def _costs(self, output: Features, region: Region | None) -> list[Tensor]:
+        """What the style still costs in a region, by layer."""
+        if self._settings.method == "cx":
+            return self._contextual(output, region)
+        return self._gram(output, region) if self._settings.method == "gram" else self._patched(output, region)
+
+    def _contextual(self, output: Features, region: Region | None) -> list[Tensor]:
+        # Drawn first and joined then: joined maps of a large picture would fill the memory.
+        layers = self._recipe.target_layers
+        mine, its = self._positions(output[layers[0]].shape, self._style[layers[0]].shape, region)
+        if mine is None or its is None:
+            return []
+        x = stack_layers_at(output, layers, mine, self._scales)
+        y = stack_layers_at(self._style, layers, its, self._scales).expand(len(x), -1, -1)
+        return [contextual_loss(x, y, self._settings.bandwidth)]
+
+    def _patched(self, output: Features, region: Region | None) -> list[Tensor]:
+        losses = []
+        for layer in _MRF_LAYERS:
+            x, y = output[layer], self._style[layer]
+            mine, its = self._positions(_patch_grid(x), _patch_grid(y), region)
+            if mine is not None and its is not None:
+                patched = patches_at(y, its, _MRF_PATCH).expand(len(x), -1, -1)
+                losses.append(mrf_loss(patches_at(x, mine, _MRF_PATCH), patched) / y.square().mean())
+        return losses
+
+    def _gram(self, output: Features, region: Region | None) -> list[Tensor]:
+        losses = []
+        for layer in self._gram_layers:
+            x: Tensor | None = output[layer]
+            y: Tensor | None = self._style[layer]
+            if region is not None:
+                x, y = _inside(output[layer], region.content), _inside(self._style[layer], region.style)
+            if x is not None and y is not None:
+                wanted = gram_matrix(y)
+                squares = (gram_matrix(x) - wanted).square().sum(dim=(1, 2))
+                losses.append(squares.mean() / wanted.square().sum())
+        return losses
+
+    def _positions(
+        self, x_shape: torch.Size, y_shape: torch.Size, region: Region | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Which positions of two grids are compared, drawn afresh; the same of both where they are alike and whole."""
+        if region is None and x_shape[2:] == y_shape[2:]:
+            same = self._drawn_of(torch.arange(x_shape[2] * x_shape[3]))
+            return same, same
+        sides = []
+        masks = (None, None) if region is None else (region.content, region.style)
+        for shape, mask in zip((x_shape, y_shape), masks, strict=True):
+            inside = torch.arange(shape[2] * shape[3])
+            if mask is not None:
+                inside = _shrunk(mask, shape).flatten().nonzero().squeeze(1).cpu()
+            sides.append(self._drawn_of(inside) if len(inside) else None)
+        return sides[0], sides[1]
+
+    def _drawn_of(self, positions: Tensor) -> Tensor:
+        few = drawn(len(positions), self._most, self._draw)
+        return positions if few is None else positions[few]
 
     def _content_term(self, x: Tensor, y: Tensor) -> Tensor:
         settings = self._settings
         if settings.method == "cx":
-            return contextual_loss(x, y, settings.bandwidth, max_positions=self._positions, generator=self._draw)
+            return contextual_loss(x, y, settings.bandwidth, max_positions=self._most, generator=self._draw)
         return content_loss({self._deepest: x}, {self._deepest: y}) / y.square().mean()
 
 
@@ -174,5 +213,16 @@ def _recipe(features: str) -> Recipe:
 
 def _inside(maps: Tensor, mask: Tensor) -> Tensor | None:
     """The positions of maps (1, C, H, W) that lie in a mask, (1, C, N); None where it has become too small for any."""
-    counts = F.interpolate(mask.float(), maps.shape[2:], mode="area")[0, 0] > 0.5
+    counts = _shrunk(mask, maps.shape)
     return maps[:, :, counts] if counts.any() else None
+
+
+def _shrunk(mask: Tensor, shape: torch.Size) -> Tensor:
+    """A mask (1, 1, H, W) as one of a grid, (h, w)."""
+    return F.interpolate(mask.float(), tuple(shape[2:]), mode="area")[0, 0] > 0.5
+
+
+def _patch_grid(maps: Tensor) -> torch.Size:
+    """The shape of what `patches` would make."""
+    batch, channels, height, width = maps.shape
+    return torch.Size((batch, channels, height - _MRF_PATCH + 1, width - _MRF_PATCH + 1))
