@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_leaves
 from cxanim.losses import (
     ContextualLoss,
     contextual_loss,
+    lattice,
     patches,
     patches_at,
     sample_positions,
@@ -302,6 +303,18 @@ def test_stacks_layers_at_the_size_of_the_first():
     stacked = stack_layers(features, ("relu2_1", "relu3_1"))
     assert stacked.shape == (1, 12, 8, 8)
     torch.testing.assert_close(stacked[0, :, 0, 0], torch.tensor([1 / 4] * 4 + [1 / 8] * 8))
+
+
+def test_a_lattice_leaves_no_holes_and_comes_everywhere_in_time():
+    random, seen = torch.Generator().manual_seed(0), torch.zeros(40 * 60, dtype=torch.bool)
+    for _ in range(300):
+        chosen = lattice(40, 60, 150, random)
+        assert 100 <= len(chosen) <= 204 and len(chosen.unique()) == len(chosen)
+        rows, columns = (chosen // 60).unique(), (chosen % 60).unique()
+        assert rows.diff().max() <= 4 and columns.diff().max() <= 4
+        seen[chosen] = True
+    assert seen.all()
+    assert torch.equal(lattice(5, 6, 100, random), torch.arange(30))
 
 
 def test_layers_and_patches_at_some_positions_are_those_of_all():

@@ -18,9 +18,10 @@ from cxanim.losses import feature_network
 from cxanim.models.stylizer import Stylizer
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.picture_set import photographs
-from cxanim.pipelines.style import Masks, StyleSettings, _plan, compare_styles, stylize
+from cxanim.pipelines.style import StyleSettings, _plan, compare_styles, stylize
 from cxanim.pipelines.style_apply import StyleApplySettings, apply_style
 from cxanim.pipelines.style_fit import StyleFitSettings, _overlap, fit_style
+from cxanim.pipelines.style_masks import Masks
 from cxanim.pipelines.style_network import StyleNetwork
 from cxanim.pipelines.style_objective import METHODS, Region, StyleObjective, StyleObjectiveSettings, style_layers
 from cxanim.pipelines.training_state import state_path
@@ -93,6 +94,20 @@ def test_what_cannot_be_resumed_is_said(photo: Path, style: Path, tmp_path: Path
     stylize(photo, style, tmp_path / "a.png", TINY, watch=stop_after(1))
     with pytest.raises(BadPuppet, match="other pictures or settings"):
         stylize(style, photo, tmp_path / "a.png", TINY, resume=True)
+
+
+def test_a_damaged_state_is_said(photo: Path, style: Path, tmp_path: Path):
+    stylize(photo, style, tmp_path / "a.png", TINY, watch=stop_after(1))
+    header, tensors = read_checkpoint(tmp_path / "a.state", "style-state", (1,))
+    for change in ({"scale": 7}, {"step": "x"}):
+        write_checkpoint(tmp_path / "a.state", "style-state", 1, header | change, tensors)
+        with pytest.raises(BadPuppet, match="damaged"):
+            stylize(photo, style, tmp_path / "a.png", TINY, resume=True)
+
+
+def test_a_comparison_that_is_stopped_keeps_what_there_is(photo: Path, style: Path, tmp_path: Path):
+    painted = compare_styles(photo, style, tmp_path / "a.png", TINY, watch=stop_after(9))  # six of one, two of the next
+    assert list(painted) == ["cx", "gram"] and painted["cx"].is_finished and not painted["gram"].is_finished
 
 
 def test_every_method_at_once_gives_a_picture_each(photo: Path, style: Path, tmp_path: Path):

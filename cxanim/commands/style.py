@@ -69,7 +69,8 @@ def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
 
 def _paint(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
-    from cxanim.pipelines.style import Masks, StyleSettings, compare_styles, stylize
+    from cxanim.pipelines.style import StyleSettings, compare_styles, stylize
+    from cxanim.pipelines.style_masks import Masks
 
     if bool(flags.content_mask) != bool(flags.style_mask):
         raise BadSetting("masks: got one of two.", "Give --content-mask and --style-mask, or neither.")

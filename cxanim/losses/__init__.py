@@ -18,6 +18,7 @@ from cxanim.losses.perceptual import CRN_WEIGHTS, perceptual_loss, relative_l1
 from cxanim.losses.pixel import l1_loss, l2_loss, total_variation
 from cxanim.losses.positions import (
     drawn,
+    lattice,
     layer_scales,
     patches,
     patches_at,
@@ -46,6 +47,7 @@ __all__ = [
     "gram_matrix",
     "l1_loss",
     "l2_loss",
+    "lattice",
     "layer_names",
     "layer_scales",
     "mrf_loss",

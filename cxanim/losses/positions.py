@@ -1,5 +1,6 @@
 """Which positions of feature maps a Contextual loss compares, where all of them would be too many or too flat."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -41,6 +42,20 @@ def drawn(count: int, most: int | None, generator: torch.Generator | None) -> Te
     if most is None or count <= most:
         return None
     return torch.randperm(count, generator=generator)[:most]
+
+
+def lattice(height: int, width: int, most: int, generator: torch.Generator | None) -> Tensor:
+    """About `most` positions of a grid, evenly apart, the first by chance, in the order of reading: (N,) on the CPU.
+
+    Drawn one by one they would leave holes: what is optimised then gets its gradient in spots.
+    """
+    apart = max(1.0, (height * width / most) ** 0.5)
+    down, across = (
+        (torch.rand((), generator=generator) * apart + apart * torch.arange(math.ceil(side / apart))).long()
+        for side in (height, width)
+    )
+    down, across = down[down < height], across[across < width]
+    return (down[:, None] * width + across[None]).flatten()
 
 
 def grid_places(features: Tensor) -> Tensor | None:

@@ -8,7 +8,6 @@ settled there; the fine ones only add what they alone can show.
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,19 +17,14 @@ import torch
 from torch import Tensor
 
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
-from cxanim.errors import BadPuppet, BadSetting, Cancelled, NotEnoughMemory, is_out_of_memory
-from cxanim.images import ReadImage, as_seen, ensure_picture_writable, fitted, keeps_alpha, read_image, write_image
+from cxanim.errors import BadPuppet, Cancelled, NotEnoughMemory, is_out_of_memory
+from cxanim.images import as_seen, ensure_picture_writable, fitted, keeps_alpha, read_image, write_image
 from cxanim.losses import FeatureNetwork, Features, feature_network
 from cxanim.output import ensure_writable, one_writer
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.refine import as_pictures, as_tensor
-from cxanim.pipelines.style_objective import (
-    METHODS,
-    Region,
-    StyleObjective,
-    StyleObjectiveSettings,
-    style_layers,
-)
+from cxanim.pipelines.style_masks import Masks, read_labels, regions_of
+from cxanim.pipelines.style_objective import METHODS, StyleObjective, StyleObjectiveSettings, style_layers
 from cxanim.pipelines.training_state import fingerprint_of, state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
@@ -38,7 +32,6 @@ from cxanim.settings import setting
 _KIND, _FORMAT, _STATE = "style-state", 1, ("picture", "first", "second")
 _COARSEST_PX, _SHARES = 128, (0.45, 0.3, 0.15, 0.1)  # of the steps, by scale from coarse to fine
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _PREVIEW_PX = 0.5, 2.0, 512
-_MOST_REGIONS = 8
 
 
 @dataclass(frozen=True)
@@ -83,18 +76,6 @@ class Styled:
         """As JSON shows it."""
         told = vars(self) | {"path": str(self.path), "notes": list(self.notes), "seconds": round(self.seconds, 1)}
         return told | {"terms": {name: round(value, 5) for name, value in self.terms.items()}}
-
-
-@dataclass(frozen=True)
-class Masks:
-    """Pictures in which colours say which part of the content takes its style from which part of the style.
-
-    Attributes:
-        content, style: pictures of any size; a colour in both is a pair of regions, and so is what is clear in both.
-    """
-
-    content: Path
-    style: Path
 
 
 def stylize(
@@ -158,15 +139,18 @@ def compare_styles(
     *,
     masks: Masks | None = None,
 ) -> dict[str, Styled]:
-    """Every method on one pair, each in a picture of its own, NAME-cx.png and so on; what `stylize` raises."""
-    settings, output = settings or StyleSettings(), Path(output)
-    return {
-        method: stylize(
-            content, style, output.with_stem(f"{output.stem}-{method}"), replace(settings, method=method), machine,
-            watch, masks=masks,
-        )
-        for method in METHODS
-    }  # fmt: skip
+    """Every method on one pair, each in a picture of its own, NAME-cx.png and so on; what `stylize` raises.
+
+    Stopping keeps those that there are.
+    """
+    settings, output, watch = settings or StyleSettings(), Path(output), watch or Watch()
+    painted: dict[str, Styled] = {}
+    for method in METHODS:
+        if painted and watch.should_stop():
+            break
+        place, how = output.with_stem(f"{output.stem}-{method}"), replace(settings, method=method)
+        painted[method] = stylize(content, style, place, how, machine, watch, masks=masks)
+    return painted
 
 
 @dataclass(frozen=True)
@@ -186,7 +170,7 @@ class _Pair:
         longest = max(seen.rgb.shape[:2])
         if longest < size_px:
             notes.append(f"{content.name} has only {longest} px; it was enlarged to {size_px}.")
-        labels = None if masks is None else _labels(read_image(masks.content), read_image(masks.style))
+        labels = None if masks is None else read_labels(masks)
         alpha = None if seen.alpha is None else fitted(seen.alpha, size_px)
         return cls(fitted(as_seen(seen), size_px), fitted(as_seen(wanted), size_px), alpha, labels, tuple(notes))
 
@@ -198,8 +182,7 @@ class _Run:
         self._pair, self._settings, self._seed, self._device = pair, settings, seed, device
         self._eyes = eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._plan = _plan(settings)
-        self._step, self._seconds = 0, 0.0
-        self._scale = -1
+        self._step, self._scale = 0, -1
         self._draw = torch.Generator()
         self._picture, self._moments = torch.empty(0), (torch.empty(0), torch.empty(0))
         self._objective: StyleObjective | None = None
@@ -239,11 +222,14 @@ class _Run:
                 f"{path.name} belongs to other pictures or settings.",
                 "Resume with the same, or begin without --resume.",
             )
-        self._step, scale = int(header["step"]), int(header["scale"])  # a scale may be done, and the next not begun
-        self._enter(scale)
-        picture, *moments = (_laid_out(torch.from_numpy(tensors[name]), self._device) for name in _STATE)
-        if any(one.shape != self._picture.shape for one in (picture, *moments)):
-            raise BadPuppet(f"{path.name} is damaged.", "Begin without --resume.")
+        try:
+            self._step, scale = int(header["step"]), int(header["scale"])
+            self._enter(scale)  # which may be done, and the next one not begun
+            picture, *moments = (_laid_out(torch.from_numpy(tensors[name]), self._device) for name in _STATE)
+            if any(one.shape != self._picture.shape for one in (picture, *moments)):
+                raise ValueError("another size")
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise BadPuppet(f"{path.name} is damaged ({error}).", "Begin without --resume.") from error
         self._picture, self._moments = picture.requires_grad_(), (moments[0], moments[1])
 
     def _take_step(self) -> dict[str, float]:
@@ -286,7 +272,7 @@ class _Run:
         self._moments = torch.zeros_like(content), torch.zeros_like(content)
         with torch.no_grad():
             self._content, style = (self._eyes(one) for one in (content, self._tensor(self._pair.style, size_px)))
-        regions = _regions(self._pair.labels, self._device)
+        regions = regions_of(self._pair.labels, self._device)
         self._objective = StyleObjective(self._settings, self._eyes.name, style, regions, self._draw)
         self._scale = scale
 
@@ -352,56 +338,3 @@ def _in_colours_of(content: np.ndarray, picture: np.ndarray) -> np.ndarray:
     luminance = cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)[..., :1]
     colours = cv2.cvtColor(content, cv2.COLOR_RGB2YCrCb)[..., 1:]
     return cv2.cvtColor(np.dstack([luminance, colours]), cv2.COLOR_YCrCb2RGB)
-
-
-def _labels(content: ReadImage, style: ReadImage) -> tuple[np.ndarray, np.ndarray]:
-    """The regions of two masks as numbers, 0 where nothing is painted.
-
-    Raises:
-        BadSetting: no region, too many, or one that only one of the two has.
-    """
-    painted = [_painted(mask) for mask in (content, style)]
-    colours = [set(np.unique(one[one >= 0]).tolist()) for one in painted]
-    if not colours[0] and not colours[1]:
-        raise BadSetting("masks: got two in which nothing is painted.", "Paint a region in both, in one colour.")
-    if len(colours[0] | colours[1]) > _MOST_REGIONS:
-        raise BadSetting(
-            f"masks: got more than {_MOST_REGIONS} colours.",
-            "Paint with a hard brush, and save as PNG: JPEG blurs colours.",
-        )
-    lonely = colours[0] ^ colours[1]
-    if lonely:
-        name = f"#{_wide(min(lonely)):06x}"
-        raise BadSetting(
-            f"masks: the colour {name} is in only one of the two.", "Paint the region in both, or in none."
-        )
-    numbers = {colour: number + 1 for number, colour in enumerate(sorted(colours[0]))}
-    whole = [np.zeros(one.shape, np.uint8) for one in painted]
-    for one, labels in zip(painted, whole, strict=True):
-        for colour, number in numbers.items():
-            labels[one == colour] = number
-    return whole[0], whole[1]
-
-
-def _painted(mask: ReadImage) -> np.ndarray:
-    """Each pixel's colour as a number, -1 where it is clear or black."""
-    few = mask.rgb.astype(np.int32) >> 5  # painted edges vary a little
-    number = few[..., 0] << 6 | few[..., 1] << 3 | few[..., 2]
-    clear = (number == 0) if mask.alpha is None else (number == 0) | (mask.alpha < 128)
-    return np.where(clear, -1, number)
-
-
-def _wide(number: int) -> int:
-    return sum(((number >> shift & 7) * 255 // 7) << 8 * place for place, shift in enumerate((0, 3, 6)))
-
-
-def _regions(labels: Sequence[np.ndarray] | None, device: torch.device) -> list[Region]:
-    if labels is None:
-        return []
-    content, style = (torch.from_numpy(one)[None, None].to(device) for one in labels)
-    regions = []
-    for number in content.unique().tolist():
-        mine, its = content == number, style == number
-        # What nobody painted takes its style from what is left of the style, or from all of it.
-        regions.append(Region(mine, its if its.any() else torch.ones_like(its), float(mine.float().mean())))
-    return regions

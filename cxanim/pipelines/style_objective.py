@@ -27,6 +27,7 @@ from cxanim.losses import (
     contextual_loss,
     drawn,
     gram_matrix,
+    lattice,
     layer_scales,
     mrf_loss,
     patches_at,
@@ -184,9 +185,10 @@ class StyleObjective:
         self, x_shape: torch.Size, y_shape: torch.Size, region: Region | None
     ) -> tuple[Tensor | None, Tensor | None]:
         """Which positions of two grids are compared, drawn afresh; the same of both where they are alike and whole."""
-        if region is None and x_shape[2:] == y_shape[2:]:
-            same = self._drawn_of(torch.arange(x_shape[2] * x_shape[3]))
-            return same, same
+        if region is None:
+            mine = lattice(x_shape[2], x_shape[3], self._most, self._draw)
+            alike = x_shape[2:] == y_shape[2:]
+            return mine, mine if alike else self._drawn_of(torch.arange(y_shape[2] * y_shape[3]))
         sides = []
         masks = (None, None) if region is None else (region.content, region.style)
         for shape, mask in zip((x_shape, y_shape), masks, strict=True):

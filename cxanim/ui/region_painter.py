@@ -8,7 +8,7 @@ import numpy as np
 
 from cxanim.errors import CxanimError
 from cxanim.images import as_seen, fitted, read_image, write_image
-from cxanim.pipelines.style import Masks
+from cxanim.pipelines.style_masks import Masks
 
 COLOURS = ("#e11d48", "#2563eb", "#16a34a", "#f59e0b")
 _SIDE_PX = 384

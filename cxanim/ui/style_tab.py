@@ -8,8 +8,9 @@ import gradio as gr
 
 from cxanim.errors import CxanimError
 from cxanim.images import count_pictures
+from cxanim.pipelines.repaint import Repainted
 from cxanim.pipelines.style import Styled, StyleSettings, compare_styles, stylize
-from cxanim.pipelines.style_apply import StyleApplied, StyleApplySettings, apply_style
+from cxanim.pipelines.style_apply import StyleApplySettings, apply_style
 from cxanim.pipelines.style_fit import StyleFitSettings, StyleFitted, fit_style
 from cxanim.pipelines.style_network import STYLE_SUFFIX
 from cxanim.pipelines.training_state import state_path
@@ -261,7 +262,7 @@ def run_style_apply(
     name = file_name(f"{Path(source).stem} {Path(network).stem}", ".png" if is_picture else ".mp4")
     output = workspace.new_folder(visitor) / name
 
-    def work(watch: Watch) -> StyleApplied:
+    def work(watch: Watch) -> Repainted:
         machine = gpu.machine_for(desk.machine, training=False)
         return apply_style(Path(network), Path(source), output, settings, machine, watch)
 
