@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cxanim import __version__
-from cxanim.commands import animate, app, drive, edit, evaluate, live, motion, style, train
+from cxanim.commands import animate, app, domain, drive, edit, evaluate, live, motion, style, train
 from cxanim.errors import Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
 from cxanim.terminal import Terminal, quiet_native_libraries
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "live": live.COMMAND,
     "edit": edit.COMMAND,
     "style": style.COMMAND,
+    "domain": domain.COMMAND,
     "evaluate": evaluate.COMMAND,
     "motion": motion.COMMAND,
 }

@@ -20,6 +20,8 @@ from cxanim.errors import CannotWrite
 from cxanim.motion.expression import Expression
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.authored import BakeSettings
+from cxanim.pipelines.domain_apply import DomainApplySettings
+from cxanim.pipelines.domain_fit import DomainFitSettings
 from cxanim.pipelines.drive import DriveSettings
 from cxanim.pipelines.edit import EditSettings
 from cxanim.pipelines.evaluate import EvaluateSettings
@@ -71,7 +73,7 @@ def test_help_is_instant_and_lists_every_command() -> None:
     heavy = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
     assert time.monotonic() - start_s < 20
     assert heavy.strip() == ""
-    for command in ("app", "animate", "train", "drive", "live", "edit", "style", "evaluate", "motion"):
+    for command in ("app", "animate", "train", "drive", "live", "edit", "style", "domain", "evaluate", "motion"):
         assert re.search(rf"^\s+{command}\s+\w+", shown, re.MULTILINE)
 
 
@@ -88,6 +90,8 @@ def test_help_is_instant_and_lists_every_command() -> None:
         (["style", "paint"], StyleSettings),
         (["style", "fit"], StyleFitSettings),
         (["style", "apply"], StyleApplySettings),
+        (["domain", "fit"], DomainFitSettings),
+        (["domain", "apply"], DomainApplySettings),
         (["motion", "bake"], BakeSettings),
         (["motion", "extract"], ExtractSettings),
         (["animate"], Machine),

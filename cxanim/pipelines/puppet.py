@@ -22,6 +22,7 @@ from cxanim.motion.mesh import BODY_FOLLOWS
 from cxanim.output import ensure_writable
 from cxanim.pipelines.grain import MOST_LEVELS
 from cxanim.pipelines.likeness import MOST_WEIGHT, Likeness
+from cxanim.pipelines.network_shape import shape_from_header
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.steady import MOST_STRENGTH
 
@@ -32,7 +33,7 @@ SIZES_PX = (64, 128, 256, 512)
 CONDITION_CHANNELS = 7  # warped reference, where it may be refined, and layout map
 OUTPUT_CHANNELS, NUDGE_CHANNELS = 3, 2  # change of colour; a smooth field that moves the warp into place
 _SHAPES_BY_NAME = PRESETS | {"live": CRNShape((96, 96, 96, 96, 64, 32, 12, 8))}
-_MOST_REFERENCES, _MOST_WIDTH = 256, 512
+_MOST_REFERENCES = 256
 _JPEG_QUALITY = 95
 
 
@@ -256,17 +257,7 @@ def _shape(told: Any) -> CRNShape:
         if told not in _SHAPES_BY_NAME:
             raise ValueError(f"unknown network {told!r}")
         return _SHAPES_BY_NAME[told]
-    shape = CRNShape(**(told | {"widths": tuple(told["widths"])}))
-    if (
-        not all(type(number) is int for number in (*shape.widths, shape.packed))
-        or not all(0 < width <= _MOST_WIDTH for width in shape.widths)
-        or not 1 <= len(shape.widths) <= 8
-        or shape.norm not in ("none", "layer")
-        or shape.packed not in (1, 2, 4)
-        or not isinstance(shape.align_corners, bool)
-    ):
-        raise ValueError("an impossible network")
-    return shape
+    return shape_from_header(told)
 
 
 def _number(value: Any, most: float) -> float:

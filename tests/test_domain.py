@@ -1,0 +1,117 @@
+"""Unpaired domain transfer: it moves towards the target set, goes on where it stopped, and takes what people have."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Make
+
+from cxanim.checkpoint import read_checkpoint, write_checkpoint
+from cxanim.cli import main
+from cxanim.errors import BadPuppet, BadSetting, CannotWrite
+from cxanim.images import read_image, write_image
+from cxanim.pipelines.domain_apply import DomainApplySettings, apply_domain
+from cxanim.pipelines.domain_fit import DomainFitSettings, fit_domain
+from cxanim.pipelines.picture_set import NoPictures
+from cxanim.pipelines.translator import Translator, changed, make_translator
+from cxanim.video import probe_video
+
+TINY = DomainFitSettings(steps=3, size=64, batch=2, positions=64)
+
+
+def pictures(folder: Path, low: tuple[int, int, int], high: tuple[int, int, int], count: int = 5) -> Path:
+    """A folder of noisy pictures in some colours."""
+    folder.mkdir()
+    random = np.random.default_rng(sum(low))
+    for number in range(count):
+        blocks = random.integers(low, high, (12, 10, 3)).astype(np.uint8)
+        write_image(folder / f"{number}.png", np.kron(blocks, np.ones((8, 8, 1), np.uint8)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Dark greenish pictures and bright reddish ones."""
+    place = tmp_path_factory.mktemp("sets")
+    return pictures(place / "a", (0, 60, 0), (60, 140, 60)), pictures(place / "b", (150, 0, 0), (255, 120, 120))
+
+
+@pytest.fixture(scope="module")
+def fitted(sets: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fit_domain(*sets, tmp_path_factory.mktemp("fitted") / "a.translator", TINY).path
+
+
+@pytest.mark.parametrize("method", ["cx", "gram"])
+def test_sources_move_towards_the_target_set(method: str, sets: tuple[Path, Path], tmp_path: Path):
+    settings = replace(TINY, method=method, source=0.1, steps=60, rate=5e-3)
+    learnt = Translator.load(fit_domain(*sets, tmp_path / "a.translator", settings).path)
+    given = read_image(sets[0] / "0.png").rgb
+    red, green, _ = (learnt.translate(given).astype(float) - given).mean((0, 1))
+    assert red > green + 10
+
+
+def test_it_begins_by_changing_nothing():
+    picture = torch.rand(2, 3, 64, 64)
+    assert torch.equal(changed(make_translator(64, "live"), picture), picture)
+
+
+def test_resumed_equals_uninterrupted(sets: tuple[Path, Path], tmp_path: Path):
+    fit_domain(*sets, tmp_path / "whole.translator", TINY)
+    fit_domain(*sets, tmp_path / "parts.translator", replace(TINY, steps=1))
+    fit_domain(*sets, tmp_path / "parts.translator", TINY, resume=True)
+    whole, parts = (Translator.load(tmp_path / f"{name}.translator").network for name in ("whole", "parts"))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters(), strict=True))
+    with pytest.raises(BadPuppet, match="other frames"):
+        fit_domain(*sets[::-1], tmp_path / "parts.translator", TINY, resume=True)
+
+
+def test_pictures_of_any_shape_keep_it_and_videos_their_sound(fitted: Path, make: Make, tmp_path: Path):
+    write_image(tmp_path / "wide.png", np.full((50, 120, 3), 90, np.uint8))
+    film = make("film.mp4", "-f", "lavfi", "-i", "testsrc=d=1:r=10:s=64x48", "-f", "lavfi", "-i", "sine=d=1")
+    done = apply_domain(fitted, [tmp_path / "wide.png", film], tmp_path / "out", DomainApplySettings(size=128))
+    assert [one.path.name for one in done] == ["wide.png", "film.mp4"]
+    assert read_image(done[0].path).rgb.shape == (50, 120, 3)
+    assert (done[1].frames, probe_video(done[1].path).has_audio) == (10, True)
+
+
+def test_a_folder_is_applied_whole_and_two_of_one_name_are_refused(
+    fitted: Path, sets: tuple[Path, Path], tmp_path: Path
+):
+    assert len(apply_domain(fitted, [sets[0]], tmp_path / "out")) == 5
+    with pytest.raises(BadSetting, match="one name"):
+        apply_domain(fitted, [sets[0], sets[1]], tmp_path / "other")
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_pictures_are_said(count: int, sets: tuple[Path, Path], tmp_path: Path):
+    few = pictures(tmp_path / "few", (0, 0, 0), (9, 9, 9), count)
+    with pytest.raises(NoPictures, match="at least 4"):
+        fit_domain(few, sets[1], tmp_path / "a.translator", TINY)
+    assert not (tmp_path / "a.translator").exists()
+
+
+def test_a_translator_has_its_own_ending(sets: tuple[Path, Path], tmp_path: Path):
+    with pytest.raises(CannotWrite, match=r"\.translator"):
+        fit_domain(*sets, tmp_path / "a.puppet", TINY)
+
+
+@pytest.mark.parametrize("change", [{"size_px": 100}, {"size_px": 64.0}, {"network": {"widths": []}}, {"about": 1}])
+def test_a_strange_translator_is_refused(change: dict, fitted: Path, tmp_path: Path):
+    header, tensors = read_checkpoint(fitted, "translator", (1,))
+    write_checkpoint(tmp_path / "bad.translator", "translator", 1, header | change, tensors)
+    with pytest.raises(BadPuppet, match="damaged"):
+        Translator.load(tmp_path / "bad.translator")
+
+
+def test_the_commands(sets: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    tiny = ("--size", "64", "--steps", "1", "--positions", "64", "--threads", "1", "--json")
+    assert main(["domain", "fit", *map(str, sets), "-o", str(tmp_path / "a.translator"), *tiny]) == 0
+    assert json.loads(capfd.readouterr().out)["steps"] == 1
+    assert (
+        main(["domain", "apply", str(tmp_path / "a.translator"), str(sets[0]), "-o", str(tmp_path / "o"), "--json"])
+        == 0
+    )
+    assert len(json.loads(capfd.readouterr().out)) == 5
