@@ -3,19 +3,26 @@
     python bench/networks.py --minutes 3 lp_d10 moore_talk_4
 
 A shape is a name of `cxanim.models.PRESETS`, or widths from 4 pixels up with the side of the packed squares behind
-them: 96,96,96,96,64/4. Each learns for the same time, a cheap one in more steps, from the first four fifths of a clip,
-and is scored on the last. Times are those of one 256 px picture: the network alone, and all of `show`.
+them: 96,96,96,96,64/4. Two more letters behind it are only here: `d` makes the modules from 64 px on depthwise
+separable, `h` makes colours at half the size and keeps mask and nudge as they are. Each learns for the same time, a
+cheap one in more steps, from the first four fifths of a clip, and is scored on the last. Times are those of one 256 px
+picture: the network alone, and all of `show`.
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from held_out import HeldOut, cells, commit_here, head, learnt_share, seen_clip
+from torch import Tensor, nn
 
-from cxanim.models import PRESETS, CRNShape, multiply_adds
+from cxanim.models import CRN, PRESETS, CRNShape, multiply_adds
+from cxanim.models.crn import Window
+from cxanim.pipelines import puppet as puppets
 from cxanim.pipelines.fit import FitSettings, learn, make_training_set
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.pace import grades
@@ -24,7 +31,11 @@ from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 
 SHOWN = ("face_vgg_dist", "akd_px", "vgg_dist", "face_psnr", "flicker_ratio")
-_SHAPES = ("live", "96,96,96,96,64,32,12,8", "96,96,96,96,64/4")
+_SHAPES = (
+    "live", "live/h", "96,96,96,96,64,32,12,8", "96,96,96,96,64/4", "96,96,96,96,48,32,24/2",
+    "128,128,128,128,80,24,8/2", "96,96,96,96,96,96,32/2d",
+)  # fmt: skip
+_COLOURS, _SEPARABLE_FROM_PX = 3, 64
 _OWN = dict(PRESETS)
 _REPEATS = 40
 
@@ -54,12 +65,48 @@ def main() -> None:
             print(f"| {clip} | {shape} | {gflop:.1f} | {times} | {learnt.steps} | {cells(row, SHOWN)} |", flush=True)
 
 
-def stand_in(shape: str) -> None:
+def stand_in(name: str) -> None:
     """Let the preset `live` be another shape, for as long as this program runs."""
-    widths, _, packed = shape.partition("/")
+    plain, letters = name.rstrip("dh/"), name[len(name.rstrip("dh")) :]
+    widths, _, packed = plain.partition("/")
     PRESETS["live"] = (
-        _OWN[shape] if shape in _OWN else CRNShape(tuple(map(int, widths.split(","))), packed=int(packed or 1))
+        _OWN[plain] if plain in _OWN else CRNShape(tuple(map(int, widths.split(","))), packed=int(packed or 1))
     )
+    puppets.CRN = partial(Variant, letters=letters) if letters else CRN  # type: ignore[misc, assignment]
+
+
+class Variant(CRN):
+    """A network with what the product's has not: see above."""
+
+    def __init__(self, *shape: object, letters: str, **more: object):
+        super().__init__(*shape, **more)  # type: ignore[arg-type]
+        self.halves = "h" in letters
+        for side, stage in zip(self.sides, self.stages, strict=True):
+            if "d" in letters and side >= _SEPARABLE_FROM_PX:
+                for number, layer in enumerate(stage.layers):
+                    if isinstance(layer, nn.Conv2d):
+                        stage.layers[number] = separable(layer.in_channels, layer.out_channels)
+
+    def forward(self, condition: Tensor, window: Window | None = None) -> Tensor:
+        """As the product's, with colours that are means of squares of 2 x 2, grown smoothly."""
+        if not self.halves:
+            return super().forward(condition, window)
+        # A pixel is made of its own square and the next ones; squares begin at even pixels.
+        wide = window.with_margin(4, self.size_px).shrunk(2).grown(2) if window else Window(0, 0, self.size_px)
+        made = super().forward(condition, wide)
+        colours = F.avg_pool2d(made[:, :_COLOURS], 2)
+        colours = F.interpolate(colours, scale_factor=2.0, mode="bilinear", align_corners=False)
+        made = torch.cat([colours, made[:, _COLOURS:]], dim=1)
+        return window.inside(wide).cut(made) if window else made
+
+
+def separable(in_channels: int, out_channels: int) -> nn.Module:
+    """A 3x3 convolution of each channel by itself, then a 1x1 one that mixes them."""
+    each = nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
+    mix = nn.Conv2d(in_channels, out_channels, 1)
+    nn.init.kaiming_normal_(mix.weight, a=0.2)
+    nn.init.zeros_(mix.get_parameter("bias"))
+    return nn.Sequential(each, mix)
 
 
 def as_live(puppet: Puppet) -> Renderer:
