@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 	$(RUN) -m pytest
 
 bench: $(VENV)/.dev
-	set -e; for script in $(filter-out bench/held_out.py,$(wildcard bench/*.py)); do echo "== $$script"; $(RUN) "$$script"; done
+	set -e; for script in $(filter-out bench/held_out.py bench/lpips.py,$(wildcard bench/*.py)); do echo "== $$script"; $(RUN) "$$script"; done
 
 check: $(VENV)/.dev
 	$(RUN) -m ruff check

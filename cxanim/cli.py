@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cxanim import __version__
-from cxanim.commands import animate, app, domain, drive, edit, evaluate, live, motion, style, train
+from cxanim.commands import animate, app, domain, drive, edit, evaluate, live, motion, style, train, upscale
 from cxanim.errors import Cancelled, CxanimError, NotEnoughMemory, is_out_of_memory
 from cxanim.terminal import Terminal, quiet_native_libraries
 
@@ -25,6 +25,7 @@ COMMANDS = {
     "edit": edit.COMMAND,
     "style": style.COMMAND,
     "domain": domain.COMMAND,
+    "upscale": upscale.COMMAND,
     "evaluate": evaluate.COMMAND,
     "motion": motion.COMMAND,
 }
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
     """What was typed, as flags."""
-    arguments = style.with_action(arguments)
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    arguments = command.spelt_out(arguments) if command else arguments
     return _parser(arguments).parse_args(arguments)
 
 

@@ -57,3 +57,10 @@ def wait_for_video(page: Page, field: str) -> Locator:
     video.wait_for()
     page.wait_for_function(PLAYS, arg=video.element_handle())
     return video
+
+
+def set_number(page: Page, label: str, value: str, which: int = 0) -> None:
+    """Type a number into the visible control of this name."""
+    field = page.get_by_label(label).locator("visible=true").nth(which)
+    field.fill(value)
+    field.press("Tab")

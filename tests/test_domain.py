@@ -13,6 +13,7 @@ from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.cli import main
 from cxanim.errors import BadPuppet, BadSetting, CannotWrite
 from cxanim.images import read_image, write_image
+from cxanim.pipelines.course import Taught
 from cxanim.pipelines.domain_apply import DomainApplySettings, apply_domain
 from cxanim.pipelines.domain_fit import DomainFitSettings, fit_domain
 from cxanim.pipelines.picture_set import NoPictures
@@ -32,6 +33,10 @@ def pictures(folder: Path, low: tuple[int, int, int], high: tuple[int, int, int]
     return folder
 
 
+def fit(sets: tuple[Path, Path], output: Path, settings: DomainFitSettings, *, resume: bool = False) -> Taught:
+    return fit_domain([sets[0]], [sets[1]], output, settings, resume=resume)
+
+
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Dark greenish pictures and bright reddish ones."""
@@ -41,13 +46,13 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def fitted(sets: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fit_domain(*sets, tmp_path_factory.mktemp("fitted") / "a.translator", TINY).path
+    return fit(sets, tmp_path_factory.mktemp("fitted") / "a.translator", TINY).path
 
 
 @pytest.mark.parametrize("method", ["cx", "gram"])
 def test_sources_move_towards_the_target_set(method: str, sets: tuple[Path, Path], tmp_path: Path):
     settings = replace(TINY, method=method, source=0.1, steps=60, rate=5e-3)
-    learnt = Translator.load(fit_domain(*sets, tmp_path / "a.translator", settings).path)
+    learnt = Translator.load(fit(sets, tmp_path / "a.translator", settings).path)
     given = read_image(sets[0] / "0.png").rgb
     red, green, _ = (learnt.translate(given).astype(float) - given).mean((0, 1))
     assert red > green + 10
@@ -59,13 +64,13 @@ def test_it_begins_by_changing_nothing():
 
 
 def test_resumed_equals_uninterrupted(sets: tuple[Path, Path], tmp_path: Path):
-    fit_domain(*sets, tmp_path / "whole.translator", TINY)
-    fit_domain(*sets, tmp_path / "parts.translator", replace(TINY, steps=1))
-    fit_domain(*sets, tmp_path / "parts.translator", TINY, resume=True)
+    fit(sets, tmp_path / "whole.translator", TINY)
+    fit(sets, tmp_path / "parts.translator", replace(TINY, steps=1))
+    fit(sets, tmp_path / "parts.translator", TINY, resume=True)
     whole, parts = (Translator.load(tmp_path / f"{name}.translator").network for name in ("whole", "parts"))
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters(), strict=True))
     with pytest.raises(BadPuppet, match="other frames"):
-        fit_domain(*sets[::-1], tmp_path / "parts.translator", TINY, resume=True)
+        fit(sets[::-1], tmp_path / "parts.translator", TINY, resume=True)
 
 
 def test_pictures_of_any_shape_keep_it_and_videos_their_sound(fitted: Path, make: Make, tmp_path: Path):
@@ -89,13 +94,13 @@ def test_a_folder_is_applied_whole_and_two_of_one_name_are_refused(
 def test_too_few_pictures_are_said(count: int, sets: tuple[Path, Path], tmp_path: Path):
     few = pictures(tmp_path / "few", (0, 0, 0), (9, 9, 9), count)
     with pytest.raises(NoPictures, match="at least 4"):
-        fit_domain(few, sets[1], tmp_path / "a.translator", TINY)
+        fit((few, sets[1]), tmp_path / "a.translator", TINY)
     assert not (tmp_path / "a.translator").exists()
 
 
 def test_a_translator_has_its_own_ending(sets: tuple[Path, Path], tmp_path: Path):
     with pytest.raises(CannotWrite, match=r"\.translator"):
-        fit_domain(*sets, tmp_path / "a.puppet", TINY)
+        fit(sets, tmp_path / "a.puppet", TINY)
 
 
 @pytest.mark.parametrize("change", [{"size_px": 100}, {"size_px": 64.0}, {"network": {"widths": []}}, {"about": 1}])

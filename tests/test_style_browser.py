@@ -3,18 +3,11 @@
 import re
 from pathlib import Path
 
-from browsing import upload, wait_for_video
+from browsing import set_number, upload, wait_for_video
 from playwright.sync_api import Page, expect
 
 from cxanim.images import write_image
 from cxanim.pipelines.picture_set import photographs
-
-
-def set_number(page: Page, label: str, value: str, which: int = 0) -> None:
-    """Type a number into the visible control of this name."""
-    field = page.get_by_label(label).locator("visible=true").nth(which)
-    field.fill(value)
-    field.press("Tab")
 
 
 def two_pictures(page: Page, photo: Path, folder: Path, size: str = "128") -> None:
@@ -91,9 +84,9 @@ def test_a_network_is_taught_and_paints_a_video(
     set_number(page, "number input for Crop (px)", "64")
     page.locator("#style-fit-run").click()
     page.locator("#style-fit-preview img").wait_for()
-    expect(page.locator("#style-fit-status")).to_contain_text("The style is learnt")
+    expect(page.locator("#style-fit-status")).to_contain_text("It has learnt")
     page.locator("#style-source input[type=file]").set_input_files(character_clip)
     page.locator("#style-source .file-preview").wait_for()
     page.locator("#style-apply-run").click()
-    wait_for_video(page, "#style-film")
+    wait_for_video(page, "#style-apply-film")
     expect(page.locator("#style-apply-status")).to_contain_text("60 frames")

@@ -23,12 +23,19 @@ class Command:
         add: gives its parser flags; called only for the command that was typed, so that help is instant.
         run: does it, and returns what --json prints.
         keeps_on_stop: whether what has been learnt is kept when it is stopped.
+        actions: second words, of which the first may be left out.
     """
 
     summary: str
     add: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Terminal], dict[str, Any]]
     keeps_on_stop: bool = False
+    actions: tuple[str, ...] = ()
+
+    def spelt_out(self, arguments: list[str]) -> list[str]:
+        """What was typed, `arguments`, with the action that may be left out."""
+        bare = self.actions and arguments[1:2] and arguments[1] not in (*self.actions, "-h", "--help")
+        return [arguments[0], self.actions[0], *arguments[1:]] if bare else arguments
 
 
 def add_machine(parser: argparse.ArgumentParser, *, shows_json: bool = True) -> None:

@@ -39,7 +39,7 @@ def _fit(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
     terminal.preview_to(flags.preview)
     settings, machine = from_flags(DomainFitSettings, flags), machine_of(flags)
-    places = (flags.sources, flags.targets, flags.output)
+    places = ([flags.sources], [flags.targets], flags.output)
     fitted = fit_domain(*places, settings, machine, terminal.watch, resume=flags.resume)
     terminal.say(*fitted.notes)
     return fitted.to_dict()

@@ -9,15 +9,6 @@ from cxanim.errors import BadSetting
 from cxanim.settings import add_flags, from_flags
 from cxanim.terminal import Terminal
 
-_ACTIONS = ("paint", "fit", "apply")
-
-
-def with_action(arguments: list[str]) -> list[str]:
-    """What was typed, with the action `paint` where pictures follow on `style` at once."""
-    if arguments[:1] == ["style"] and arguments[1:2] and arguments[1] not in (*_ACTIONS, "-h", "--help"):
-        return ["style", "paint", *arguments[1:]]
-    return arguments
-
 
 def _add(parser: argparse.ArgumentParser) -> None:
     from cxanim.pipelines.style import StyleSettings
@@ -109,4 +100,7 @@ def _apply(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     return applied.to_dict()
 
 
-COMMAND = Command("give a picture or a video the look of another picture", _add, _run, keeps_on_stop=True)
+COMMAND = Command(
+    "give a picture or a video the look of another picture", _add, _run, keeps_on_stop=True,
+    actions=("paint", "fit", "apply"),
+)  # fmt: skip

@@ -12,6 +12,7 @@ from cxanim.losses.contextual import ContextualTarget, contextual_loss, contextu
 from cxanim.losses.contextual_layers import ContextualLoss
 from cxanim.losses.features import FeatureNetwork, Features, feature_network, layer_names
 from cxanim.losses.gram import content_loss, gram_matrix, style_loss
+from cxanim.losses.low_frequency import low_frequency_loss
 from cxanim.losses.mrf import mrf_loss
 from cxanim.losses.objective import Objective, Term
 from cxanim.losses.perceptual import CRN_WEIGHTS, perceptual_loss, relative_l1
@@ -50,6 +51,7 @@ __all__ = [
     "lattice",
     "layer_names",
     "layer_scales",
+    "low_frequency_loss",
     "mrf_loss",
     "patches",
     "patches_at",

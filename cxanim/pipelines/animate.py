@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from cxanim.errors import BadSetting
+from cxanim.models.srresnet import SCALES
 from cxanim.pipelines.drive import Rendered, ensure_results_writable, keeps_alpha, render_drive
 from cxanim.pipelines.driver import Drive, DriveSettings, prepare_drives
 from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
@@ -17,6 +19,8 @@ from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import SIZES_PX, Puppet, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.scene import Scene
+from cxanim.pipelines.upscale import MOST_FRAME_SIDE_PX, Enlargement, UpscaleSettings
+from cxanim.pipelines.upscaler import bundled_upscaler
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
@@ -37,6 +41,9 @@ class AnimateSettings(DriveSettings):
     longest_side: int = setting(
         3840, "longest side of the video: a larger photo is scaled down to it", low=256, high=3840, step=64, unit="px",
     )  # fmt: skip
+    upscale: int = setting(
+        1, "how many times as large the video becomes at the end, with detail that a network adds", choices=(1, *SCALES)
+    )
     face: int = setting(
         0, "which face moves where the photo shows several, counted from left to right; 0 is the largest",
         low=0, high=8, step=1,
@@ -95,6 +102,7 @@ def animate(
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
     seen = _observed(Path(photo), settings, placed, keep_puppet)
+    enlargement = _enlargement(seen[0], settings, device)
     teeth = _TEETH[settings.teeth]
     puppets = [photo_puppet(one, settings.size, Path(photo).name, teeth=teeth) for one in seen]
     drives = prepare_drives(motion, [puppet.neutral_face for puppet in puppets], settings, watch, neutral_picture)
@@ -131,11 +139,16 @@ def animate(
         alone=settings.crop,
         moving_background=moving_background,
     )
+
+    def shown(faces: np.ndarray) -> np.ndarray:
+        frame = scene.show([show(face) for show, face in zip(shows, faces, strict=True)], list(faces))
+        return enlargement(frame) if enlargement is not None else frame
+
     rendered = render_drive(
         _together(drives),
-        lambda faces: scene.show([show(face) for show, face in zip(shows, faces, strict=True)], list(faces)),
-        scene.width_px,
-        scene.height_px,
+        shown,
+        settings.upscale * scene.width_px,
+        settings.upscale * scene.height_px,
         output,
         watch,
         beside=beside,
@@ -159,6 +172,21 @@ def _observed(
             f"A puppet shows one face, and {photo.name} has {len(seen)}.", "Choose one to keep its puppet."
         )
     return seen
+
+
+def _enlargement(seen: Photo, settings: AnimateSettings, device: torch.device) -> Enlargement | None:
+    """What makes the frames larger, where that is asked for."""
+    if settings.upscale == 1:
+        return None
+    shown_px = settings.size if settings.crop else min(settings.longest_side, max(seen.picture.shape[:2]))
+    if settings.upscale * shown_px > MOST_FRAME_SIDE_PX:
+        raise BadSetting(
+            f"upscale: got {settings.upscale} of frames of {shown_px} px, expected at most {MOST_FRAME_SIDE_PX} px.",
+            f"Choose --longest-side {MOST_FRAME_SIDE_PX // settings.upscale}, or a smaller scale.",
+        )
+    upscaler = bundled_upscaler(settings.upscale)
+    upscaler.network.to(device)
+    return Enlargement(upscaler, UpscaleSettings().steadiness)
 
 
 def _together(drives: Sequence[Drive]) -> Drive:

@@ -8,7 +8,7 @@ from cxanim.errors import BadSetting, CannotWrite
 from cxanim.images import count_pictures
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.picture_set import PICTURE_SUFFIXES, NoPictures
-from cxanim.pipelines.repaint import PartSettings, Repainted, repaint
+from cxanim.pipelines.repaint import PartSettings, Repainted, ensure_paintable, repaint
 from cxanim.pipelines.translator import Translator
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
@@ -19,6 +19,33 @@ class DomainApplySettings(PartSettings):
     """How a network that learnt another kind is used."""
 
     size: int = setting(512, "longest side of the results", low=64, high=4096, step=64, unit="px")
+
+
+def translate(
+    translator: Path,
+    source: Path,
+    output: Path,
+    settings: DomainApplySettings | None = None,
+    machine: Machine | None = None,
+    watch: Watch | None = None,
+) -> Repainted:
+    """Write a picture, or a video with its sound, as one of the other kind.
+
+    Args:
+        translator: a .translator file.
+        source: a picture or a video.
+        output: .png, .jpg or .webp of a picture; .mp4, .webm or .gif of a video.
+        settings: size, part of a video.
+        machine: where to compute.
+        watch: who is told, and may stop it; then nothing is kept.
+
+    Raises:
+        BadPuppet, UnreadableImage, UnreadableVideo, TooLarge, CannotWrite, Cancelled.
+    """
+    settings, watch = settings or DomainApplySettings(), watch or Watch()
+    ensure_paintable(Path(source), Path(output))
+    made = _on(translator, machine)
+    return repaint(Path(source), Path(output), made.translate, settings.size, watch, settings)
 
 
 def apply_domain(
@@ -43,9 +70,7 @@ def apply_domain(
         BadPuppet, UnreadableImage, UnreadableVideo, TooLarge, CannotWrite, NoPictures, Cancelled.
     """
     settings, watch = settings or DomainApplySettings(), watch or Watch()
-    device = (machine or Machine()).prepare()
-    made = Translator.load(translator)
-    made.network.to(device)
+    made = _on(translator, machine)
     files = _files(sources)
     names = [path.stem for path in files]
     if len(set(names)) < len(names):
@@ -60,6 +85,14 @@ def apply_domain(
         output = folder / f"{path.stem}{'.png' if count_pictures(path) == 1 else '.mp4'}"
         done.append(repaint(path, output, made.translate, settings.size, watch, settings))
     return done
+
+
+def _on(translator: Path, machine: Machine | None) -> Translator:
+    """The translator, where it shall compute."""
+    device = (machine or Machine()).prepare()
+    made = Translator.load(translator)
+    made.network.to(device)
+    return made
 
 
 def _files(sources: Sequence[Path]) -> list[Path]:

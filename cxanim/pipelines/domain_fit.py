@@ -8,7 +8,8 @@ Differs from the paper: the network says a change of the picture and begins with
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cxanim.errors import NotEnoughMemory, is_out_of_memory
 from cxanim.losses import (
     APPLICATIONS,
     FeatureNetwork,
@@ -27,16 +27,15 @@ from cxanim.losses import (
     l1_loss,
     style_loss,
 )
-from cxanim.output import ensure_writable, one_writer
-from cxanim.pipelines.learner import Learner
+from cxanim.models import CRN
+from cxanim.pipelines.course import CourseSettings, Student, Taught, ensure_teachable, teach
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.network_file import ensure_network_writable
 from cxanim.pipelines.picture_set import PictureSet, read_pictures
 from cxanim.pipelines.refine import as_pictures, as_tensor
-from cxanim.pipelines.training_loop import train_until_told
-from cxanim.pipelines.training_state import TrainingState, fingerprint_of, state_path
-from cxanim.pipelines.translator import SIZES_PX, Translator, changed, ensure_translator_writable, make_translator
+from cxanim.pipelines.translator import SIZES_PX, TRANSLATOR_KIND, Translator, changed, make_translator
 from cxanim.pipelines.watch import Watch
-from cxanim.settings import Settings, setting
+from cxanim.settings import setting
 
 LEAST_PICTURES = 4
 _GRAM_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
@@ -44,14 +43,12 @@ _PREVIEWED, _LEAST_CUT = 6, 0.85
 
 
 @dataclass(frozen=True)
-class DomainFitSettings(Settings):
+class DomainFitSettings(CourseSettings):
     """How a network learns another kind of picture."""
 
-    minutes: float = setting(10.0, "how long to train", low=0.05, high=1440, step=0.5, unit="min", folded=False)
-    steps: int = setting(0, "train so many steps instead of minutes; 0 lets the minutes decide", low=0, high=10**7)
     size: int = setting(128, "side of the square that is seen", choices=SIZES_PX, unit="px", folded=False)
-    target: float = setting(1.0, "weight of looking like the target set", low=0, high=100, step=0.1, folded=False)
-    source: float = setting(1.0, "weight of staying what it is", low=0, high=100, step=0.1, folded=False)
+    target: float = setting(1.0, "weight of looking like the target set", low=0, high=10, step=0.1, folded=False)
+    source: float = setting(1.0, "weight of staying what it is", low=0, high=10, step=0.1, folded=False)
     method: str = setting(
         "cx", "cx: Contextual loss to both, as in the paper; gram: Gram matrices to the target and L1 to the source",
         choices=("cx", "gram"),
@@ -60,40 +57,11 @@ class DomainFitSettings(Settings):
     positions: int = setting(1024, "positions of a feature map that are compared", low=64, high=65536)
     network: str = setting("live", "size of the network", choices=("live", "good"))
     batch: int = setting(4, "pictures in one step", low=1, high=64)
-    rate: float = setting(1e-3, "learning rate of Adam", low=1e-6, high=0.1)
-    features: str = setting(
-        "small", "network that the losses look through; vgg19 is slower and needs its weights",
-        choices=("small", "vgg19"),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class DomainFitted:
-    """A network that has learnt another kind of picture.
-
-    Attributes:
-        path: its file.
-        steps: steps it has learnt in all.
-        seconds: how long this time.
-        terms: what is still wrong, by term.
-        notes: what a person should know.
-    """
-
-    path: Path
-    steps: int
-    seconds: float
-    terms: dict[str, float]
-    notes: tuple[str, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON shows it."""
-        told = vars(self) | {"path": str(self.path), "seconds": round(self.seconds, 1), "notes": list(self.notes)}
-        return told | {"terms": {name: round(value, 5) for name, value in self.terms.items()}}
 
 
 def fit_domain(
-    sources: Path,
-    targets: Path,
+    sources: Sequence[Path],
+    targets: Sequence[Path],
     output: Path,
     settings: DomainFitSettings | None = None,
     machine: Machine | None = None,
@@ -101,11 +69,11 @@ def fit_domain(
     *,
     resume: bool = False,
     longest_min: float = math.inf,
-) -> DomainFitted:
+) -> Taught:
     """Teach a network to make pictures of one set look like those of another, and keep it.
 
     Args:
-        sources, targets: folders or zips of pictures.
+        sources, targets: folders, zips, pictures or videos.
         output: the .translator file; the state for resuming lies beside it.
         settings: length, size, weights.
         machine: where to compute.
@@ -118,68 +86,40 @@ def fit_domain(
     """
     settings, machine, watch = settings or DomainFitSettings(), machine or Machine(), watch or Watch()
     output, device = Path(output), machine.prepare()
-    ensure_translator_writable(output)
-    ensure_writable(state_path(output))
-    if resume:
-        TrainingState.ensure_there(state_path(output))
+    ensure_network_writable(output, TRANSLATOR_KIND)
+    ensure_teachable(output, resume)
     eyes = feature_network(settings.features, domain_layers(settings), pooling="average").to(device)
     longest_px = 2 * settings.size
-    given, wanted = (read_pictures([Path(place)], longest_px, watch, LEAST_PICTURES) for place in (sources, targets))
-    with one_writer(output):
-        student = _Student(given, wanted, settings, eyes, machine.seed, device)
-        if resume:
-            student.restore(TrainingState.load(state_path(output), student.fingerprint))
-        notes = given.notes + wanted.notes
+    given, wanted = (read_pictures(some, longest_px, watch, LEAST_PICTURES) for some in (sources, targets))
+    student = _Student(given, wanted, settings, eyes, machine.seed, device)
 
-        def keep(seconds: float, terms: dict[str, float]) -> DomainFitted:
-            sizes = {"sources": len(given), "targets": len(wanted)}
-            about = {"settings": asdict(settings), "steps": student.step_number} | sizes
-            Translator(student.learner.averaged(), about).save(output)
-            student.state().save(state_path(output))
-            return DomainFitted(output, student.step_number, seconds, terms, notes)
+    def save() -> None:
+        sizes = {"sources": len(given), "targets": len(wanted)}
+        about = {"settings": asdict(settings), "steps": student.step_number} | sizes
+        Translator(student.learner.averaged(), about).save(output)
 
-        try:
-            fitted, _ = train_until_told(student, settings.minutes, settings.steps, longest_min, watch, keep)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            raise NotEnoughMemory(
-                "The machine ran out of memory while training.", "Choose a smaller size or batch."
-            ) from error
-    return fitted
+    notes = given.notes + wanted.notes
+    return teach(student, output, save, settings, watch, resume=resume, longest_min=longest_min, notes=notes)
 
 
-class _Student:
-    """The steps of one training."""
-
+class _Student(Student[CRN]):
     def __init__(
         self, sources: PictureSet, targets: PictureSet, settings: DomainFitSettings, eyes: FeatureNetwork, seed: int,
         device: torch.device,
     ):  # fmt: skip
-        torch.manual_seed(seed)
-        self.learner = Learner(make_translator(settings.size, settings.network).to(device), settings.rate)
         self._sources, self._targets = ([_squared(one) for one in some.pictures] for some in (sources, targets))
-        self._settings, self._eyes, self._seed, self._device = settings, eyes, seed, device
-        self._draw = torch.Generator()
-        self._objective = make_domain_objective(settings, self._draw)
-        self.fingerprint = fingerprint_of([*self._sources, *self._targets], settings, without=("minutes", "steps"))
+        learnt_from = [*self._sources, *self._targets]
+        name = settings.network
+        super().__init__(partial(make_translator, settings.size, name), name, settings, learnt_from, seed, device)
+        self._settings, self._eyes = settings, eyes
+        self._objective = make_domain_objective(settings, self.draw)
 
-    @property
-    def step_number(self) -> int:
-        return self.learner.step_number
-
-    def step(self) -> dict[str, float]:
-        random = np.random.default_rng((self._seed, self.step_number))
-        self._draw.manual_seed(int(random.integers(2**31)))
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         picture, target = (self._drawn(some, random) for some in (self._sources, self._targets))
         image = changed(self.learner.network, picture)
         with torch.no_grad():
             seen, wanted = self._eyes(picture), self._eyes(target)
-        total, terms = self._objective(
-            image=image, picture=picture, output=self._eyes(image), source=seen, target=wanted
-        )
-        self.learner.learn(total, terms)
-        return terms
+        return self._objective(image=image, picture=picture, output=self._eyes(image), source=seen, target=wanted)
 
     def preview(self) -> np.ndarray:
         """Some sources over what becomes of them."""
@@ -187,14 +127,8 @@ class _Student:
         every = max(1, len(self._sources) // _PREVIEWED)
         shown = np.stack([_resized(one, size) for one in self._sources[::every][:_PREVIEWED]])
         with torch.inference_mode():
-            made = as_pictures(changed(self.learner.averaged(), as_tensor(shown, self._device)))
+            made = as_pictures(changed(self.learner.averaged(), as_tensor(shown, self.device)))
         return np.vstack([np.hstack(list(shown)), np.hstack(list(made))])
-
-    def state(self) -> TrainingState:
-        return self.learner.state(self.fingerprint, self._settings.network)
-
-    def restore(self, state: TrainingState) -> None:
-        self.learner.restore(state, self._settings.network)
 
     def _drawn(self, some: Sequence[np.ndarray], random: np.random.Generator) -> Tensor:
         """A batch, each cut a little differently and half of them mirrored."""
@@ -205,7 +139,7 @@ class _Student:
             top, left = (int(random.integers(len(whole) - side + 1)) for _ in range(2))
             cut = _resized(whole[top : top + side, left : left + side], size)
             batch.append(cut[:, ::-1] if random.random() < 0.5 else cut)
-        return as_tensor(np.stack(batch), self._device)
+        return as_tensor(np.stack(batch), self.device)
 
 
 def _squared(picture: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The objectives that puppets are trained with: ours, and those of the paper."""
+"""The objectives that puppets are trained with: ours, those of the paper, and the classic ones that it replaced."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,14 @@ from cxanim.losses import (
     l1_loss,
     relative_l1,
     sample_positions,
+    style_loss,
 )
 from cxanim.settings import Settings, setting
 
-RECIPES = ("fast", "paper")
+RECIPES = ("fast", "paper", "classic")
 _FAST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 _CX_LAYER, _CX_SOURCE_LAYER = "relu3_2", "relu3_4"
+_GRAM_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class ObjectiveSettings(Settings):
     """What a training minimises."""
 
     recipe: str = setting(
-        "fast", "terms of the loss: ours, or those of the paper, which has its own weights", choices=RECIPES
-    )
+        "fast", "terms of the loss: ours; those of the paper, which has its own weights; or the classic ones that it"
+        " compares itself with", choices=RECIPES,
+    )  # fmt: skip
     contextual: float = setting(0.1, "weight of the Contextual loss", low=0, high=10, step=0.05)
     perceptual: float = setting(1.0, "weight of the perceptual loss", low=0, high=10, step=0.05)
     pixels: float = setting(2.0, "weight of the L1 loss on pixels", low=0, high=10, step=0.05)
@@ -40,6 +43,8 @@ def layers_of(recipe: str, is_photo: bool, features: str) -> tuple[str, ...]:
     """Layers that the feature network must give for a recipe."""
     if recipe == "paper":
         return APPLICATIONS[_application(is_photo, features)].layers
+    if recipe == "classic":
+        return tuple(dict.fromkeys((*_GRAM_LAYERS, *_kept_layers(is_photo, features))))
     return (*_FAST_LAYERS, _CX_SOURCE_LAYER) if is_photo else _FAST_LAYERS
 
 
@@ -51,6 +56,8 @@ def make_objective(settings: ObjectiveSettings, is_photo: bool, features: str, d
     """
     if settings.recipe == "paper":
         return APPLICATIONS[_application(is_photo, features)].objective(draw)
+    if settings.recipe == "classic":
+        return _classic(settings, is_photo, _kept_layers(is_photo, features))
 
     def contextual(x: Features, y: Features, layer: str) -> Tensor:
         fx, fy = sample_positions(x[layer], y[layer], settings.positions, draw)
@@ -74,6 +81,33 @@ def make_objective(settings: ObjectiveSettings, is_photo: bool, features: str, d
         Term("cx_target", settings.contextual, cx_target),
         Term("cx_source", settings.contextual if is_photo else 0.0, cx_source),
     )
+
+
+def _classic(settings: ObjectiveSettings, is_photo: bool, kept: tuple[str, ...]) -> Objective:
+    """Table 1 of the paper, "previous loss": Gram to the target and L_P to the source of a photo; L1 and L_P of a clip.
+
+    Differs from the paper, which states no weights: Gram matrices count relative to those of the target.
+    """
+
+    def gram(output: Features, target: Features) -> Tensor:
+        x, y = ({layer: features[layer] for layer in _GRAM_LAYERS} for features in (output, target))
+        nothing = {layer: torch.zeros_like(values) for layer, values in y.items()}
+        return style_loss(x, y) / style_loss(nothing, y)
+
+    def perceptual(output: Features, source: Features) -> Tensor:
+        return relative_l1({layer: output[layer] for layer in kept}, {layer: source[layer] for layer in kept})
+
+    def pixels(image: Tensor, truth: Tensor) -> Tensor:
+        return l1_loss(image, truth)
+
+    first = Term("gram", 1.0, gram) if is_photo else Term("pixels", settings.pixels, pixels)
+    return Objective(first, Term("perceptual", settings.perceptual, perceptual))
+
+
+def _kept_layers(is_photo: bool, features: str) -> tuple[str, ...]:
+    """Where the classic recipe keeps things in place: as the paper's, with L_P for CX_s."""
+    recipe = APPLICATIONS[_application(is_photo, features)]
+    return recipe.source_layers or recipe.perceptual_layers
 
 
 def _application(is_photo: bool, features: str) -> str:

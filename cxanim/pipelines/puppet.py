@@ -22,7 +22,7 @@ from cxanim.motion.mesh import BODY_FOLLOWS
 from cxanim.output import ensure_writable
 from cxanim.pipelines.grain import MOST_LEVELS
 from cxanim.pipelines.likeness import MOST_WEIGHT, Likeness
-from cxanim.pipelines.network_shape import shape_from_header
+from cxanim.pipelines.network_file import shape_from_header
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.steady import MOST_STRENGTH
 

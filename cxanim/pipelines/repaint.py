@@ -30,8 +30,8 @@ _PREVIEW_EVERY = 15
 class PartSettings(Settings):
     """Which part of a video is painted."""
 
-    start_s: float = setting(0.0, "where in a video to begin", low=0, high=86400, unit="s")
-    end_s: float | None = setting(None, "where in a video to end", low=0, high=86400, unit="s")
+    start_s: float = setting(0.0, "where in a video to begin", low=0, high=86400, unit="s", label="From")
+    end_s: float | None = setting(None, "where in a video to end", low=0, high=86400, unit="s", label="To")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def ensure_paintable(source: Path, output: Path) -> None:
 
 
 def repaint(
-    source: Path, output: Path, paint: Paint, longest_px: int, watch: Watch, part: PartSettings | None = None
+    source: Path, output: Path, paint: Paint, longest_px: int | None, watch: Watch, part: PartSettings | None = None
 ) -> Repainted:
     """Paint a picture, or each frame of a video, and write it.
 
@@ -80,7 +80,7 @@ def repaint(
         source: a picture or a video.
         output: .png, .jpg or .webp of a picture; .mp4, .webm or .gif of a video.
         paint: makes (H', W', 3) uint8 of (H, W, 3) uint8; H' and W' are the same for all frames of one size.
-        longest_px: larger pictures and frames are made smaller first.
+        longest_px: larger pictures and frames are made smaller first; none are if None.
         watch: who is told, and may stop it; then nothing is kept.
         part: of a video.
 
@@ -91,10 +91,11 @@ def repaint(
     part, began_s = part or PartSettings(), time.monotonic()
     if is_picture_name(output):
         seen = read_image(source)
-        picture = paint(fitted(as_seen(seen), longest_px, enlarges=False))
+        alpha = seen.alpha if keeps_alpha(output) else None
+        given = as_seen(seen) if alpha is None else seen.rgb
+        picture = paint(given if longest_px is None else fitted(given, longest_px, enlarges=False))
         height, width = picture.shape[:2]
-        alpha = fitted(seen.alpha, max(height, width)) if seen.alpha is not None and keeps_alpha(output) else None
-        write_image(output, picture, alpha)
+        write_image(output, picture, None if alpha is None else fitted(alpha, max(height, width)))
         return Repainted(output, 1, width, height, time.monotonic() - began_s)
     with open_video(source, start_s=part.start_s, end_s=part.end_s, max_side_px=longest_px) as video:
         info = video.info

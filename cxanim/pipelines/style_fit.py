@@ -8,7 +8,8 @@ become the same where they overlap. That is what a video's frames are to one ano
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,20 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cxanim.errors import NotEnoughMemory, is_out_of_memory
 from cxanim.images import as_seen, fitted, read_image
 from cxanim.losses import FeatureNetwork, feature_network, l2_loss
 from cxanim.models.stylizer import Stylizer
-from cxanim.output import ensure_writable, one_writer
-from cxanim.pipelines.learner import Learner
+from cxanim.pipelines.course import CourseSettings, Student, Taught, ensure_teachable, teach
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.network_file import ensure_network_writable
 from cxanim.pipelines.picture_set import PictureSet, photographs, read_pictures
 from cxanim.pipelines.puppet import facts_of
 from cxanim.pipelines.refine import as_pictures, as_tensor
-from cxanim.pipelines.style_network import StyleNetwork, ensure_style_writable
+from cxanim.pipelines.style_network import STYLE_KIND, StyleNetwork
 from cxanim.pipelines.style_objective import StyleObjective, StyleObjectiveSettings, style_layers
-from cxanim.pipelines.training_loop import train_until_told
-from cxanim.pipelines.training_state import TrainingState, fingerprint_of, state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
@@ -38,14 +36,12 @@ _PREVIEWED = 3
 
 
 @dataclass(frozen=True)
-class StyleFitSettings(StyleObjectiveSettings):
+class StyleFitSettings(CourseSettings, StyleObjectiveSettings):
     """How a network is taught a style."""
 
     method: str = setting(
         "cx", "what judges: the Contextual loss, or Gram matrices", choices=("cx", "gram"), folded=False
     )
-    minutes: float = setting(10.0, "how long to practise", low=0.05, high=1440, step=0.5, unit="min", folded=False)
-    steps: int = setting(0, "practise so many steps instead of minutes; 0 lets the minutes decide", low=0, high=10**7)
     size: int = setting(
         512, "longest side of the pictures that it will be given", low=128, high=2048, step=64, unit="px"
     )
@@ -59,34 +55,6 @@ class StyleFitSettings(StyleObjectiveSettings):
     temporal: float = setting(20.0, "how steady a video is made", low=0, high=1000, step=1)
     positions: int = setting(1024, "positions of a feature map that are compared", low=0, high=65536)
     rate: float = setting(2e-3, "learning rate of Adam", low=1e-6, high=0.1)
-    features: str = setting(
-        "small", "network that the losses look through; vgg19 is slower and needs its weights",
-        choices=("small", "vgg19"),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class StyleFitted:
-    """A network that was taught a style.
-
-    Attributes:
-        path: its file.
-        steps: steps it has practised in all.
-        seconds: how long this time.
-        terms: what is still wrong, by term.
-        notes: what a person should know.
-    """
-
-    path: Path
-    steps: int
-    seconds: float
-    terms: dict[str, float]
-    notes: tuple[str, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON shows it."""
-        told = vars(self) | {"path": str(self.path), "seconds": round(self.seconds, 1), "notes": list(self.notes)}
-        return told | {"terms": {name: round(value, 5) for name, value in self.terms.items()}}
 
 
 def fit_style(
@@ -99,7 +67,7 @@ def fit_style(
     on: Sequence[Path] = (),
     resume: bool = False,
     longest_min: float = math.inf,
-) -> StyleFitted:
+) -> Taught:
     """Teach a network a style, and keep it.
 
     Args:
@@ -117,61 +85,36 @@ def fit_style(
     """
     settings, machine, watch = settings or StyleFitSettings(), machine or Machine(), watch or Watch()
     output, device = Path(output), machine.prepare()
-    ensure_style_writable(output)
-    ensure_writable(state_path(output))
-    if resume:
-        TrainingState.ensure_there(state_path(output))
+    ensure_network_writable(output, STYLE_KIND)
+    ensure_teachable(output, resume)
     layers = style_layers(settings.method, settings.features)
     eyes = feature_network(settings.features, layers, pooling="average").to(device)
     wanted = as_seen(read_image(Path(style)))
     practice = read_pictures(on, settings.size, watch) if on else photographs()
-    with one_writer(output):
-        student = _Student(wanted, practice, settings, eyes, machine.seed, device)
-        if resume:
-            student.restore(TrainingState.load(state_path(output), student.fingerprint))
+    student = _Student(wanted, practice, settings, eyes, machine.seed, device)
 
-        def keep(seconds: float, terms: dict[str, float]) -> StyleFitted:
-            about = {"settings": asdict(settings), "style": facts_of([Path(style)]), "steps": student.step_number}
-            StyleNetwork(student.learner.averaged(), settings.size, about).save(output)
-            student.state().save(state_path(output))
-            return StyleFitted(output, student.step_number, seconds, terms, practice.notes)
+    def save() -> None:
+        about = {"settings": asdict(settings), "style": facts_of([Path(style)]), "steps": student.step_number}
+        StyleNetwork(student.learner.averaged(), settings.size, about).save(output)
 
-        try:
-            fitted, _ = train_until_told(student, settings.minutes, settings.steps, longest_min, watch, keep)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            raise NotEnoughMemory(
-                "The machine ran out of memory while practising.", "Choose a smaller crop or width."
-            ) from error
-    return fitted
+    return teach(student, output, save, settings, watch, resume=resume, longest_min=longest_min, notes=practice.notes)
 
 
-class _Student:
-    """The steps of one training."""
-
+class _Student(Student[Stylizer]):
     def __init__(
         self, style: np.ndarray, practice: PictureSet, settings: StyleFitSettings, eyes: FeatureNetwork, seed: int,
         device: torch.device,
     ):  # fmt: skip
-        torch.manual_seed(seed)
-        self.learner = Learner(Stylizer(settings.width).to(device), settings.rate)
-        self._practice = [_sized(picture, settings) for picture in practice.pictures]
-        self._settings, self._eyes, self._seed, self._device = settings, eyes, seed, device
-        self._draw = torch.Generator()
-        style = fitted(style, settings.size)
-        self.fingerprint = fingerprint_of([style, *self._practice], settings, without=("minutes", "steps"))
+        style, self._practice = fitted(style, settings.size), [_sized(one, settings) for one in practice.pictures]
+        name = f"stylizer {settings.width}"
+        make = partial(Stylizer, settings.width)
+        super().__init__(make, name, settings, [style, *self._practice], seed, device)
+        self._settings, self._eyes = settings, eyes
         with torch.no_grad():
             features = eyes(as_tensor(style[None], device))
-        self._objective = StyleObjective(settings, eyes.name, features, [], self._draw)
+        self._objective = StyleObjective(settings, eyes.name, features, [], self.draw)
 
-    @property
-    def step_number(self) -> int:
-        return self.learner.step_number
-
-    def step(self) -> dict[str, float]:
-        random = np.random.default_rng((self._seed, self.step_number))
-        self._draw.manual_seed(int(random.integers(2**31)))
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         pair, shift = self._drawn(random)
         shown = self.learner.network(pair)
         with torch.no_grad():
@@ -182,23 +125,16 @@ class _Student:
             unsteady = l2_loss(one, other)
             total = total + self._settings.temporal * unsteady
             terms["temporal"] = float(unsteady.detach())
-        self.learner.learn(total, terms)
-        return terms
+        return total, terms
 
     def preview(self) -> np.ndarray:
         network, tiles = self.learner.averaged(), []
         for picture in self._practice[:_PREVIEWED]:
             small = fitted(picture, 256)
             with torch.inference_mode():
-                styled = as_pictures(network(as_tensor(small[None], self._device)))[0]
+                styled = as_pictures(network(as_tensor(small[None], self.device)))[0]
             tiles.append(cv2.resize(np.vstack([small, styled]), (256, 512), interpolation=cv2.INTER_AREA))
         return np.hstack(tiles)
-
-    def state(self) -> TrainingState:
-        return self.learner.state(self.fingerprint, f"stylizer {self._settings.width}")
-
-    def restore(self, state: TrainingState) -> None:
-        self.learner.restore(state, f"stylizer {self._settings.width}")
 
     def _drawn(self, random: np.random.Generator) -> tuple[Tensor, tuple[int, int]]:
         """Two crops of one picture, (2, 3, S, S), and how far the second lies to the right of and below the first."""
@@ -212,7 +148,7 @@ class _Student:
         crops = np.stack([picture[y : y + side, x : x + side] for y, x in corners])
         if random.random() < 0.5:
             crops, across = np.ascontiguousarray(crops[:, :, ::-1]), -across
-        pair = as_tensor(crops, self._device)
+        pair = as_tensor(crops, self.device)
         brighter = random.uniform(-_MOST_BRIGHTER, _MOST_BRIGHTER)
         return torch.cat([pair[:1], (pair[1:] + brighter).clamp(0, 1)]), (across, down)
 

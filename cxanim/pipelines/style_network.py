@@ -1,20 +1,15 @@
 """A style that a network was taught, and the file that holds it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from cxanim.checkpoint import read_checkpoint, write_checkpoint
-from cxanim.errors import BadPuppet, CannotWrite
 from cxanim.models.stylizer import Stylizer
-from cxanim.output import ensure_writable
+from cxanim.pipelines.network_file import load_network, save_network, whole_number
 
-STYLE_SUFFIX = ".style"
-_KIND, _FORMAT = "style", 1
-_WIDTHS, _MOST_BLOCKS, _MOST_BYTES = (8, 16, 32), 16, 64 << 20
+STYLE_KIND = "style"
+_WIDTHS, _MOST_BLOCKS = (8, 16, 32), 16
 
 
 @dataclass(frozen=True)
@@ -37,12 +32,8 @@ class StyleNetwork:
         Raises:
             CannotWrite: another ending than .style, or a place that cannot be written.
         """
-        ensure_style_writable(path)
-        header = {
-            "size_px": self.size_px, "width": self.network.width, "blocks": self.network.blocks, "about": self.about,
-        }  # fmt: skip
-        tensors = {name: values.cpu().numpy().astype(np.float16) for name, values in self.network.state_dict().items()}
-        write_checkpoint(path, _KIND, _FORMAT, header, tensors)
+        shape = {"size_px": self.size_px, "width": self.network.width, "blocks": self.network.blocks}
+        save_network(path, STYLE_KIND, self.network, shape | {"about": self.about})
 
     @classmethod
     def load(cls, path: Path) -> "StyleNetwork":
@@ -51,32 +42,10 @@ class StyleNetwork:
         Raises:
             BadPuppet: missing, damaged, of another kind, or impossible.
         """
-        path = Path(path)
-        header, tensors = read_checkpoint(path, _KIND, (_FORMAT,), _MOST_BYTES)
-        try:
-            width, blocks, size_px = header["width"], header["blocks"], header["size_px"]
-            if width not in _WIDTHS or type(blocks) is not int or not 0 <= blocks <= _MOST_BLOCKS:
-                raise ValueError("an impossible network")
-            if type(size_px) is not int or not 64 <= size_px <= 4096 or not isinstance(header["about"], dict):
-                raise ValueError("impossible header")
-            network = Stylizer(int(width), blocks)
-            weights = {name: torch.from_numpy(values.astype(np.float32)) for name, values in tensors.items()}
-            if not all(torch.isfinite(values).all() for values in weights.values()):
-                raise ValueError("weights that are not numbers")
-            network.load_state_dict(weights, strict=True)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise BadPuppet(
-                f"{path.name} is a damaged style ({error}).", "Make it again, or ask its maker for a whole copy."
-            ) from error
-        return cls(network.eval(), size_px, header["about"])
+        network, header, about = load_network(Path(path), STYLE_KIND, _empty)
+        return cls(network, header["size_px"], about)
 
 
-def ensure_style_writable(path: Path) -> None:
-    """Find out before the work whether a style can be written to `path`.
-
-    Raises:
-        CannotWrite: it cannot.
-    """
-    if Path(path).suffix != STYLE_SUFFIX:
-        raise CannotWrite(f"{Path(path).name}: styles have the ending {STYLE_SUFFIX}.", f"Use NAME{STYLE_SUFFIX}.")
-    ensure_writable(path)
+def _empty(header: Mapping[str, Any]) -> Stylizer:
+    whole_number(header, "size_px", range(64, 4097))
+    return Stylizer(whole_number(header, "width", _WIDTHS), whole_number(header, "blocks", range(_MOST_BLOCKS + 1)))

@@ -1,5 +1,6 @@
 """A network that makes pictures of one kind look like another kind, and the file that holds it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,12 @@ import cv2
 import numpy as np
 import torch
 
-from cxanim.checkpoint import read_checkpoint, write_checkpoint
-from cxanim.errors import BadPuppet, CannotWrite
 from cxanim.models import CRN, CRNShape
-from cxanim.output import ensure_writable
-from cxanim.pipelines.network_shape import shape_from_header
+from cxanim.pipelines.network_file import load_network, save_network, shape_from_header, whole_number
 from cxanim.pipelines.refine import as_pictures, as_tensor
 
-TRANSLATOR_SUFFIX = ".translator"
+TRANSLATOR_KIND = "translator"
 SIZES_PX = (64, 128, 256)
-_KIND, _FORMAT, _MOST_BYTES = "translator", 1, 256 << 20
 
 
 @dataclass(frozen=True)
@@ -53,10 +50,8 @@ class Translator:
         Raises:
             CannotWrite: another ending than .translator, or a place that cannot be written.
         """
-        ensure_translator_writable(path)
         header = {"size_px": self.network.size_px, "network": asdict(self.network.shape), "about": self.about}
-        tensors = {name: values.cpu().numpy().astype(np.float16) for name, values in self.network.state_dict().items()}
-        write_checkpoint(path, _KIND, _FORMAT, header, tensors)
+        save_network(path, TRANSLATOR_KIND, self.network, header)
 
     @classmethod
     def load(cls, path: Path) -> "Translator":
@@ -65,22 +60,8 @@ class Translator:
         Raises:
             BadPuppet: missing, damaged, of another kind, or impossible.
         """
-        path = Path(path)
-        header, tensors = read_checkpoint(path, _KIND, (_FORMAT,), _MOST_BYTES)
-        try:
-            size_px = header["size_px"]
-            if type(size_px) is not int or size_px not in SIZES_PX or not isinstance(header["about"], dict):
-                raise ValueError("impossible header")
-            network = make_translator(size_px, shape_from_header(header["network"]))
-            weights = {name: torch.from_numpy(values.astype(np.float32)) for name, values in tensors.items()}
-            if not all(torch.isfinite(values).all() for values in weights.values()):
-                raise ValueError("weights that are not numbers")
-            network.load_state_dict(weights, strict=True)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise BadPuppet(
-                f"{path.name} is a damaged translator ({error}).", "Make it again, or ask its maker for a whole copy."
-            ) from error
-        return cls(network.eval(), header["about"])
+        network, _, about = load_network(Path(path), TRANSLATOR_KIND, _empty)
+        return cls(network, about)
 
 
 def make_translator(size_px: int, shape: str | CRNShape) -> CRN:
@@ -95,14 +76,5 @@ def changed(network: CRN, pictures: torch.Tensor) -> torch.Tensor:
     return pictures + network(2 * pictures - 1)
 
 
-def ensure_translator_writable(path: Path) -> None:
-    """Find out before the work whether a translator can be written to `path`.
-
-    Raises:
-        CannotWrite: it cannot.
-    """
-    if Path(path).suffix != TRANSLATOR_SUFFIX:
-        raise CannotWrite(
-            f"{Path(path).name}: translators have the ending {TRANSLATOR_SUFFIX}.", f"Use NAME{TRANSLATOR_SUFFIX}."
-        )
-    ensure_writable(path)
+def _empty(header: Mapping[str, Any]) -> CRN:
+    return make_translator(whole_number(header, "size_px", SIZES_PX), shape_from_header(header["network"]))

@@ -1,4 +1,4 @@
-"""The browser app: five tabs, one desk that takes the long jobs, one folder for everything temporary."""
+"""The browser app: its tabs, one desk that takes the long jobs, one folder for everything temporary."""
 
 import errno
 import os
@@ -12,7 +12,18 @@ import gradio as gr
 from cxanim.errors import BadSetting, Busy
 from cxanim.limits import Limits
 from cxanim.pipelines.machine import Machine
-from cxanim.ui import animate_tab, editor_tab, gpu, live_route, live_tab, studio_tab, style, style_tab
+from cxanim.ui import (
+    animate_tab,
+    domain_tab,
+    editor_tab,
+    enhance_tab,
+    gpu,
+    live_route,
+    live_tab,
+    studio_tab,
+    style,
+    style_tab,
+)
 from cxanim.ui.examples import PHOTOGRAPH_CREDIT, make_examples
 from cxanim.ui.feedback import visitor_of
 from cxanim.ui.jobs import Desk
@@ -99,6 +110,10 @@ def build_app(workspace: Workspace | None = None, desk: Desk | None = None, stag
                 live_tab.build(stages, workspace, examples)
             with gr.Tab("Style", id="style"):
                 style_tab.build(desk, workspace, examples)
+            with gr.Tab("Domains", id="domains"):
+                domain_tab.build(desk, workspace)
+            with gr.Tab("Enhance", id="enhance"):
+                enhance_tab.build(desk, workspace)
         gr.HTML(f'<p class="credit">Example photo: {PHOTOGRAPH_CREDIT}. The character is drawn by this program.</p>')
 
         def leave(request: gr.Request) -> None:

@@ -28,6 +28,8 @@ _TERMS = {
     "content": "content",
     "variation": "smoothness",
     "temporal": "steadiness",
+    "cx": "detail",
+    "low": "colours",
 }
 
 

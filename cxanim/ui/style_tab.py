@@ -7,12 +7,12 @@ from typing import Any
 import gradio as gr
 
 from cxanim.errors import CxanimError
-from cxanim.images import count_pictures
+from cxanim.pipelines.course import Taught
 from cxanim.pipelines.repaint import Repainted
 from cxanim.pipelines.style import Styled, StyleSettings, compare_styles, stylize
 from cxanim.pipelines.style_apply import StyleApplySettings, apply_style
-from cxanim.pipelines.style_fit import StyleFitSettings, StyleFitted, fit_style
-from cxanim.pipelines.style_network import STYLE_SUFFIX
+from cxanim.pipelines.style_fit import StyleFitSettings, fit_style
+from cxanim.pipelines.style_network import STYLE_KIND
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
@@ -21,8 +21,10 @@ from cxanim.ui.feedback import done_card, duration, follow, in_words, sketch, vi
 from cxanim.ui.jobs import Desk
 from cxanim.ui.photo_input import photo_input
 from cxanim.ui.region_painter import painted_masks, region_painter, to_paint_on
+from cxanim.ui.repainted import RepaintedFields, run_repaint, source_field
 from cxanim.ui.run_buttons import PRIVATE, RunButtons, reveal
 from cxanim.ui.style import step
+from cxanim.ui.taught import TaughtFields, run_course
 from cxanim.ui.workspace import Workspace, file_name
 
 _METHOD_WORDS = {"cx": "Contextual loss", "gram": "Gram matrices", "mrf": "Patches (MRF)"}
@@ -78,28 +80,13 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
                 file_count="multiple", height=120, elem_id="style-practice",
             )  # fmt: skip
             fitting = RunButtons.build(desk, "style-fit", "Teach it", "Stop and keep")
-            fit_status = gr.HTML(elem_id="style-fit-status", padding=False)
-            fit_preview = gr.HTML(elem_id="style-fit-preview", padding=False)
+            taught = TaughtFields.build("style", STYLE_KIND, "Your style, or upload one")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
             step(4, "Give it to a picture or a video")
-            network = gr.File(
-                label="Your style, or upload one (.style)", file_types=[STYLE_SUFFIX], height=120, elem_id="style-file"
-            )
-            source = gr.File(
-                label="Picture or video", file_types=["image", "video"], height=120, elem_id="style-source"
-            )
+            source = source_field("style")
             apply_controls = build_controls(StyleApplySettings, title="Fine-tuning: size, part of a video")
             applying = RunButtons.build(desk, "style-apply", "Give it the style")
-            apply_status = gr.HTML(elem_id="style-apply-status", padding=False)
-            apply_preview = gr.HTML(elem_id="style-apply-preview", padding=False)
-            painted = gr.Image(
-                label="Result", type="filepath", interactive=False, height=420, buttons=["download"], visible=False,
-                elem_id="style-painted",
-            )  # fmt: skip
-            film = gr.Video(
-                label="Result", autoplay=True, loop=True, interactive=False, height=420, buttons=["download"],
-                visible=False, elem_id="style-film",
-            )  # fmt: skip
+            fields = RepaintedFields.build("style-apply", "Your picture or video appears here")
 
     @in_words
     def paint(
@@ -133,13 +120,28 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     @in_words
     def fit(request: gr.Request, style: str | None, practice: list[str] | None = None, *values: Any) -> Any:
         """Teach a network a style; the last answers are the status and a preview."""
-        yield from run_style_fit(desk, workspace, visitor_of(request), style, practice, fit_controls.read(values))
+        if not style:
+            raise CxanimError("There is no style yet.", "Drop a picture into the field above.")
+        settings, on = fit_controls.read(values), [Path(path) for path in practice or []]
+
+        def work(output: Path, watch: Watch) -> Taught:
+            machine, longest = gpu.machine_for(desk.machine, training=False), gpu.longest_training_min()
+            return fit_style(Path(style), output, settings, machine, watch, on=on, longest_min=longest)
+
+        yield from run_course(desk, workspace, visitor_of(request), Path(style).stem, STYLE_KIND, work)
 
     @in_words
     def apply(request: gr.Request, network: str | None, source: str | None, *values: Any) -> Any:
         """Give a picture or a video a style; the last answers are the status and a preview."""
+        if not network:
+            raise CxanimError("There is no style yet.", f"Teach one, or upload a .{STYLE_KIND} file.")
         settings = apply_controls.read(values)
-        yield from run_style_apply(desk, workspace, visitor_of(request), network, source, settings)
+
+        def work(given: Path, output: Path, watch: Watch) -> Repainted:
+            machine = gpu.machine_for(desk.machine, training=False)
+            return apply_style(Path(network), given, output, settings, machine, watch)
+
+        yield from run_repaint(desk, workspace, visitor_of(request), source, Path(network).stem, work)
 
     pair = [content, style, content_regions, style_regions]
     shown, named = [result, stopped, status, preview], named_after(controls, paint)
@@ -157,12 +159,12 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
         api_name="compare_styles", reveals=[gallery],
     )  # fmt: skip
     fitting.start(
-        named_after(fit_controls, fit), [style, practice, *fit_controls.components], [network, fit_status, fit_preview],
+        named_after(fit_controls, fit), [style, practice, *fit_controls.components], taught.outputs,
         api_name="fit_style",
     )  # fmt: skip
     applying.start(
-        named_after(apply_controls, apply), [network, source, *apply_controls.components],
-        [painted, film, apply_status, apply_preview], api_name="apply_style", reveals=[painted, film],
+        named_after(apply_controls, apply), [taught.network, source, *apply_controls.components], fields.outputs,
+        api_name="apply_style", reveals=[fields.picture, fields.film],
     )  # fmt: skip
     content.change(to_paint_on, content, content_regions, **PRIVATE)
     style.change(to_paint_on, style, style_regions, **PRIVATE)
@@ -219,59 +221,6 @@ def run_comparison(
         pictures = [(str(styled.path), _METHOD_WORDS[method]) for method, styled in painted.items()]
         facts = ", ".join(f"{_METHOD_WORDS[method]} {duration(one.seconds)}" for method, one in painted.items())
         yield pictures, done_card("Done", f"{facts}."), ""
-
-
-def run_style_fit(
-    desk: Desk,
-    workspace: Workspace,
-    visitor: str,
-    style: str | None,
-    practice: list[str] | None,
-    settings: StyleFitSettings,
-) -> Generator[tuple[Any, ...], None, None]:
-    """Teach a network a style; yield (its file, status, preview) while and after it practises."""
-    if not style:
-        raise CxanimError("There is no style yet.", "Drop a picture into the field above.")
-    output = workspace.new_folder(visitor) / file_name(Path(style).stem, STYLE_SUFFIX)
-
-    def work(watch: Watch) -> StyleFitted:
-        machine, longest = gpu.machine_for(desk.machine, training=False), gpu.longest_training_min()
-        on = [Path(path) for path in practice or []]
-        return fit_style(Path(style), output, settings, machine, watch, on=on, longest_min=longest)
-
-    fitted = yield from follow(desk.start(visitor, work), 1, shown_as=sketch)
-    if fitted is not None:
-        facts = f"{fitted.steps} steps in {duration(fitted.seconds)}. Give it to a picture or a video beside."
-        yield str(output), done_card("The style is learnt", facts, *fitted.notes), gr.skip()
-
-
-def run_style_apply(
-    desk: Desk,
-    workspace: Workspace,
-    visitor: str,
-    network: str | None,
-    source: str | None,
-    settings: StyleApplySettings,
-) -> Generator[tuple[Any, ...], None, None]:
-    """Give a picture or a video a style; yield (picture, video, status, preview) while and after it is done."""
-    if not network:
-        raise CxanimError("There is no style yet.", "Teach one, or upload a .style file.")
-    if not source:
-        raise CxanimError("There is no picture or video yet.", "Upload one.")
-    is_picture = count_pictures(source) == 1
-    name = file_name(f"{Path(source).stem} {Path(network).stem}", ".png" if is_picture else ".mp4")
-    output = workspace.new_folder(visitor) / name
-
-    def work(watch: Watch) -> Repainted:
-        machine = gpu.machine_for(desk.machine, training=False)
-        return apply_style(Path(network), Path(source), output, settings, machine, watch)
-
-    applied = yield from follow(desk.start(visitor, work), 2, shown_as=sketch)
-    if applied is not None:
-        counted = "" if is_picture else f"{applied.frames} frames, "
-        facts = f"{counted}{applied.width_px} x {applied.height_px} px, in {duration(applied.seconds)}."
-        shown = (str(output), None) if is_picture else (None, str(output))
-        yield *shown, done_card("Done", facts, *applied.notes), ""
 
 
 def _both(content: str | None, style: str | None) -> tuple[Path, Path]:

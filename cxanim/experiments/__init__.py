@@ -1,0 +1,1 @@
+"""The paper's claims, each runnable: `python -m cxanim.experiments NAME` writes a figure and a short text."""
