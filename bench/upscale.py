@@ -4,7 +4,7 @@
 
 Whole sources are held out. Each network takes the same steps on the same pictures and lies in
 bench/out/x2-cx.upscaler and so on; one that lies there already is only scored. What comes with the program is
-x2-cx and x4-cx, and checkpoints/upscaler.pictures.csv, which this writes too. The sheets bench/out/upscale-x2.png
+x2-cx and x4-cx. The sheets bench/out/upscale-x2.png
 show test material: look at them, do not publish them.
 
 Pictures are made small by a bicubic filter; four pixels of the edge are not scored. Sharpness is the mean gradient over
@@ -22,7 +22,7 @@ import torch
 from held_out import clip_named, commit_here, head, into_readme, material
 from lpips import LPIPS
 
-from cxanim.distill.photographs import read_sources, split_by_source, write_list
+from cxanim.distill.photographs import split_by_source
 from cxanim.images import as_seen, read_image, write_image
 from cxanim.models.srresnet import bicubic
 from cxanim.pipelines import metrics
@@ -51,7 +51,6 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     folder = material("images")
     learnt, held_out = split_by_source(folder, _SKIPPED)
-    write_list(OUT / "upscaler.pictures.csv", learnt, held_out, read_sources(folder))
     truths = [as_seen(read_image(path)) for path in held_out]
     truths = [whole_squares(one) for one in truths if min(one.shape[:2]) >= _LEAST_PX]
     truths = truths[:: max(1, len(truths) // flags.pictures)][: flags.pictures]

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AnimateSettings": "cxanim.pipelines.animate",
     "CxanimError": "cxanim.errors",
+    "DomainFitSettings": "cxanim.pipelines.domain_fit",
     "DriveSettings": "cxanim.pipelines.drive",
     "EditSettings": "cxanim.pipelines.edit",
     "EvaluateSettings": "cxanim.pipelines.evaluate",
@@ -21,16 +22,25 @@ _HOMES = {
     "KeyframedMotion": "cxanim.motion.keyframes",
     "Machine": "cxanim.pipelines.machine",
     "Puppet": "cxanim.pipelines.puppet",
+    "StyleFitSettings": "cxanim.pipelines.style_fit",
     "StyleSettings": "cxanim.pipelines.style",
+    "UpscaleFitSettings": "cxanim.pipelines.upscale_fit",
+    "UpscaleSettings": "cxanim.pipelines.upscale",
     "Watch": "cxanim.pipelines.watch",
     "animate": "cxanim.pipelines.animate",
+    "apply_style": "cxanim.pipelines.style_apply",
     "drive": "cxanim.pipelines.drive",
     "edit": "cxanim.pipelines.edit",
     "evaluate": "cxanim.pipelines.evaluate",
     "evaluate_photo": "cxanim.pipelines.faithful",
     "extract_motion": "cxanim.pipelines.extract",
+    "fit_domain": "cxanim.pipelines.domain_fit",
+    "fit_style": "cxanim.pipelines.style_fit",
+    "fit_upscaler": "cxanim.pipelines.upscale_fit",
     "stylize": "cxanim.pipelines.style",
     "train": "cxanim.pipelines.fit",
+    "translate": "cxanim.pipelines.domain_apply",
+    "upscale": "cxanim.pipelines.upscale",
 }
 __all__ = sorted(_HOMES)
 

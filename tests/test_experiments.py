@@ -90,12 +90,12 @@ def test_edges_agree_with_themselves_in_other_colours_and_not_elsewhere():
     assert edge_agreement(np.roll(picture, 40, axis=1), picture) < 0.6
 
 
-def test_two_kinds_are_told_apart():
+def test_two_kinds_are_told_apart(test_data: Path):
     random = np.random.default_rng(0)
     dark, bright = (
         [random.integers(low, low + 90, (64, 64, 3)).astype(np.uint8) for _ in range(8)] for low in (20, 140)
     )
-    judge = KindOf(dark[:6], bright[:6], seed=0)
+    judge = KindOf(dark[:6], bright[:6])
     assert not judge.is_second(dark[6:]).any() and judge.is_second(bright[6:]).all()
 
 

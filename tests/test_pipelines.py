@@ -490,9 +490,18 @@ def test_progress_tells_steps_terms_and_a_preview(photo: Path, tmp_path: Path) -
     assert len(seen) > 1 and all(progress.preview is None for progress in seen)  # nobody looks: none is made
 
 
-def test_the_recipe_of_the_paper_trains_too(clip: Path, photo: Path, tmp_path: Path) -> None:
-    for target, terms in ((clip, {"cx_target", "perceptual"}), (photo, {"cx_target", "cx_source"})):
-        result = train([target], tmp_path / "paper.puppet", replace(TINY, recipe="paper", steps=1))
+@pytest.mark.parametrize(
+    ("recipe", "of_a_clip", "of_a_photo"),
+    [
+        ("paper", {"cx_target", "perceptual"}, {"cx_target", "cx_source"}),
+        ("classic", {"pixels", "perceptual"}, {"gram", "perceptual"}),
+    ],
+)
+def test_other_recipes_train_too(
+    recipe: str, of_a_clip: set[str], of_a_photo: set[str], clip: Path, photo: Path, tmp_path: Path
+) -> None:
+    for target, terms in ((clip, of_a_clip), (photo, of_a_photo)):
+        result = train([target], tmp_path / f"{recipe}.puppet", replace(TINY, recipe=recipe, steps=1))
         assert set(result.terms) == terms
 
 

@@ -158,6 +158,18 @@ def test_detail_follows_what_moves_and_does_not_boil():
     assert change[1] < change[0]
 
 
+def test_where_nothing_moves_noise_is_calmed():
+    small = np.ascontiguousarray(cv2.resize(astronaut(), (96, 96), interpolation=cv2.INTER_AREA))
+    random, steady, frames = np.random.default_rng(0), SteadyDetail(2, 0.8), []
+    for _ in range(6):
+        seen = (small + random.normal(0, 1, small.shape)).round().clip(0, 255).astype(np.uint8)
+        large = cv2.resize(seen, (192, 192), interpolation=cv2.INTER_CUBIC)
+        large = (large + random.normal(0, 8, large.shape)).round().clip(0, 255).astype(np.uint8)
+        frames.append((large.astype(int), steady(seen, large).astype(int)))
+    boiling, calm = (float(np.abs(frames[5][which] - frames[4][which]).mean()) for which in (0, 1))
+    assert calm < 0.5 * boiling
+
+
 def test_a_cut_forgets_the_shot_before():
     steady = SteadyDetail(2, 0.8)
     one, other = noise(64, 64), 255 - noise(64, 64)

@@ -2,8 +2,8 @@
 
 Faces of two kinds from picture scrolls (KaoKore, CC BY-SA 4.0, ROIS-DS Center for Open Data in the Humanities), without
 pairs. Each method trains for the same minutes in a process of its own; a quarter of the pictures is held out. A small
-classifier, which learnt from the same pictures and sees no feature network, says whether a translated face now is of
-the target's kind; how far edges stay where they were tells whether it is the same face still.
+classifier, which learnt from the same pictures through eyes that no method learnt through, says whether a translated
+face now is of the target's kind; how far edges stay where they were tells whether it is the same face still.
 """
 
 import multiprocessing
@@ -56,7 +56,7 @@ def run(quick: bool) -> Report:
     learnt = [[path for number, path in enumerate(some) if number % _HELD_OUT_EVERY] for some in files]
     sources, targets = learnt
     given, wanted = (_squares(some[::_HELD_OUT_EVERY]) for some in files)
-    judge = KindOf(_squares(sources), _squares(targets), seed=0)
+    judge = KindOf(_squares(sources), _squares(targets))
     right = (1 - judge.is_second(given).mean()), judge.is_second(wanted).mean()
     flips: dict[str, list[float]] = {name: [] for name in _METHODS}
     edges: dict[str, list[float]] = {name: [] for name in _METHODS}

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 _SAME_LEVELS = 6.0  # grey levels by which a place may differ and still count as the same, about
+_STILL_LEVELS = 3.0  # where two frames differ by less, nothing moves: a flow there follows the noise
 _CUT_BELOW = 0.4  # share of a frame that can be found in the one before; below it is another shot
 _LEAST_SIDE_PX = 16  # the flow needs some room
 
@@ -48,6 +49,7 @@ class SteadyDetail:
         steadied = large
         if self._detail is not None and self._grey is not None and self._grey.shape == grey.shape:
             flow = self._flow.calc(grey, self._grey, None)
+            flow[_blurred(cv2.absdiff(grey, self._grey)) < _STILL_LEVELS] = 0
             trust = self._trust(small, flow)
             if trust.mean() >= _CUT_BELOW:
                 detail = self._mixed(detail, flow, trust)
@@ -58,7 +60,7 @@ class SteadyDetail:
     def _trust(self, small: np.ndarray, flow: np.ndarray) -> np.ndarray:
         """(H, W) in [0, 1]: how surely a place is the same as where the flow says it was."""
         before = cv2.remap(self._small, _places(flow), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        difference = cv2.GaussianBlur(cv2.absdiff(small, before).max(axis=2).astype(np.float32), (5, 5), 0)
+        difference = _blurred(cv2.absdiff(small, before).max(axis=2))
         return np.exp(-((difference / _SAME_LEVELS) ** 2))
 
     def _mixed(self, detail: np.ndarray, flow: np.ndarray, trust: np.ndarray) -> np.ndarray:
@@ -67,6 +69,10 @@ class SteadyDetail:
         carried = cv2.remap(self._detail, _places(far), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         share = self._share * cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)[..., None]
         return np.rint(detail + share * (carried.astype(np.float32) - detail)).astype(np.int16)
+
+
+def _blurred(difference: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(difference.astype(np.float32), (5, 5), 0)
 
 
 def _places(flow: np.ndarray) -> np.ndarray:

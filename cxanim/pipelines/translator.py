@@ -1,7 +1,7 @@
 """A network that makes pictures of one kind look like another kind, and the file that holds it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from cxanim.models import CRN, CRNShape
+from cxanim.models import CRN, PRESETS, CRNShape
 from cxanim.pipelines.network_file import load_network, save_network, shape_from_header, whole_number
 from cxanim.pipelines.refine import as_pictures, as_tensor
 
@@ -65,7 +65,14 @@ class Translator:
 
 
 def make_translator(size_px: int, shape: str | CRNShape) -> CRN:
-    """A fresh network that begins by changing nothing."""
+    """A fresh network that begins by changing nothing.
+
+    Args:
+        size_px: of the square that it sees.
+        shape: a name of `PRESETS`, without its packed squares, which would be left as lines where nothing but the
+            Contextual loss holds neighbouring pixels together; or a shape as it is.
+    """
+    shape = replace(PRESETS[shape], packed=1) if isinstance(shape, str) else shape
     network = CRN(3, 3, size_px, shape)
     torch.nn.init.zeros_(network.to_picture.weight)
     return network

@@ -54,8 +54,8 @@ class UpscaleFitSettings(CourseSettings):
     minutes: float = setting(20.0, "how long to train", low=0.05, high=1440, step=0.5, unit="min", folded=False)
     scale: int = setting(2, "how many times as large", choices=SCALES, folded=False)
     method: str = setting(
-        "cx", "cx: Contextual loss, pixels and blurred pixels, sharp; l1: pixels, the highest PSNR; perceptual: both pixels and"
-        " features", choices=("cx", "l1", "perceptual"),
+        "cx", "cx: Contextual loss, pixels and blurred pixels, sharp; l1: pixels, the highest PSNR; perceptual: pixels"
+        " and features", choices=("cx", "l1", "perceptual"),
     )  # fmt: skip
     detail: float = setting(0.1, "weight of the Contextual loss", low=0, high=10, step=0.05)
     pixels: float = setting(0.5, "weight of L1 beside the Contextual loss", low=0, high=10, step=0.05)
