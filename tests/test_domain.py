@@ -51,7 +51,7 @@ def fitted(sets: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.mark.parametrize("method", ["cx", "gram"])
 def test_sources_move_towards_the_target_set(method: str, sets: tuple[Path, Path], tmp_path: Path):
-    settings = replace(TINY, method=method, source=0.1, steps=60, rate=5e-3)
+    settings = replace(TINY, method=method, source=0.1, steps=60, rate=2e-3)
     learnt = Translator.load(fit(sets, tmp_path / "a.translator", settings).path)
     given = read_image(sets[0] / "0.png").rgb
     red, green, _ = (learnt.translate(given).astype(float) - given).mean((0, 1))

@@ -140,6 +140,8 @@ def test_every_event_that_does_something_for_a_person_has_a_named_endpoint_with_
         "/stop_animate", "/stop_train", "/stop_drive", "/stop_extract_motion", "/stop_extract_motion_drive",
         "/edit", "/show_motion", "/stop_show_motion", "/style", "/stop_style", "/compare_styles",
         "/stop_compare_styles", "/fit_style", "/stop_fit_style", "/apply_style", "/stop_apply_style",
+        "/fit_domain", "/stop_fit_domain", "/apply_domain", "/stop_apply_domain", "/upscale", "/stop_upscale",
+        "/fit_upscaler", "/stop_fit_upscaler",
     }  # fmt: skip
     takes = {name: [value["parameter_name"] for value in facts["parameters"]] for name, facts in endpoints.items()}
     motion = ["motion_kind", "preset", "driver", "motion_file", "driver_picture", "neutral_picture", "file_format"]

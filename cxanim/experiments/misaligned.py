@@ -95,9 +95,10 @@ def make_toy(picture: np.ndarray, seed: int) -> Toy:
     for _ in range(20):
         top = int(random.integers(margin, small.shape[0] - SIDE_PX - margin))
         left = int(random.integers(margin, small.shape[1] - SIDE_PX - margin))
-        contrast = float(small[top : top + SIDE_PX, left : left + SIDE_PX].std())
-        if contrast > best:
-            best, corner = contrast, (top, left)
+        # Texture: blurring a lone edge does not change its summed gradient.
+        texture = _gradient(_crop(small, top, left)[None])
+        if texture > best:
+            best, corner = texture, (top, left)
     shifts = random.integers(-margin, margin + 1, (_TARGETS, 2))
     crops = [_crop(small, corner[0] + down, corner[1] + across) for down, across in shifts]
     clean = _crop(small, *corner)[None]
