@@ -42,6 +42,9 @@ def test_a_picture_and_a_video_are_made_larger(page: Page, character_clip: Path,
 def test_a_network_is_taught_and_used(page: Page, photo: Path, tmp_path: Path):
     page.get_by_role("tab", name="Enhance").click()
     page.get_by_role("button", name="Teach a network").click()
+    page.locator("#enhance-fit-run").click()
+    expect(page.locator(".toast-body")).to_contain_text("There are no pictures to learn from.")
+    page.locator(".toast-close").first.click()
     page.locator("#enhance-pictures input[type=file]").set_input_files(photo)
     page.locator("#enhance-pictures .file-preview").wait_for()
     page.get_by_role("button", name="Fine-tuning: network, judge").click()

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from cxanim.errors import CxanimError
 from cxanim.pipelines.repaint import Repainted
 from cxanim.pipelines.upscale import UpscaleSettings, upscale
 from cxanim.pipelines.upscale_fit import UpscaleFitSettings, fit_upscaler
@@ -62,13 +63,15 @@ def build(desk: Desk, workspace: Workspace) -> None:
     @in_words
     def fit(request: gr.Request, pictures: list[str] | None, *values: Any) -> Any:
         """Teach a network to make pictures larger; the last answers are the status and a preview."""
-        settings, given = fit_controls.read(values), [Path(path) for path in pictures or []]
-        name = f"{given[0].stem if given else ''} x{settings.scale}"
+        if not pictures:
+            raise CxanimError("There are no pictures to learn from.", "Drop some, a zip or a video into the field.")
+        settings, given = fit_controls.read(values), [Path(path) for path in pictures]
 
         def work(output: Path, watch: Watch) -> Any:
             machine, longest = gpu.machine_for(desk.machine, training=False), gpu.longest_training_min()
             return fit_upscaler(given, output, settings, machine, watch, longest_min=longest)
 
+        name = f"{given[0].stem} x{settings.scale}"
         yield from run_course(desk, workspace, visitor_of(request), name, UPSCALER_KIND, work)
 
     buttons.start(
