@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -178,7 +177,8 @@ class Server:
 
     def __init__(self, target: Path, size_px: int):
         program = [sys.executable, __file__, "--serve", str(target), "--size", str(size_px)]
-        self.process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
         self.tickets = json.loads(self._line())
         self.parts_ms: dict[str, float] = {}
         time.sleep(1)
@@ -188,10 +188,7 @@ class Server:
 
     def end(self) -> None:
         """Ask it what its time went into, and let it end."""
-        self.process.send_signal(signal.SIGTERM)
-        self.parts_ms = json.loads(self._line() or "{}")
-        self.process.kill()
-        self.process.wait()
+        self.parts_ms = json.loads(self.process.communicate("\n")[0] or "{}")
 
 
 @contextmanager
@@ -287,20 +284,17 @@ def serve(target: Path, size_px: int) -> None:
     print(json.dumps([stage.ticket for stage in opened if stage is not None]), flush=True)
     live_route.mount(site, stages)
 
-    def told(*_: object) -> None:
-        shown = max(took["finish"][0], 1)
-        ms = {name: 1000 * seconds / shown for name, (_, seconds) in took.items()}
-        rest = {
-            "retarget": ms["follow"] - ms["detect"],
-            "rest of show": ms["begin"] + ms["finish"] - sum(ms[part] for part in IN_SHOW),
-        }
-        print(json.dumps({part: {**ms, **rest}[part] for part in PARTS}), flush=True)
-
     server = uvicorn.Server(uvicorn.Config(site, port=PORT, log_level="error"))
     threading.Thread(target=server.run, daemon=True).start()
-    signal.signal(signal.SIGTERM, told)
-    while True:
-        signal.pause()
+    sys.stdin.readline()
+    shown = max(took["finish"][0], 1)
+    ms = {name: 1000 * seconds / shown for name, (_, seconds) in took.items()}
+    rest = {
+        "retarget": ms["follow"] - ms["detect"],
+        "rest of show": ms["begin"] + ms["finish"] - sum(ms[part] for part in IN_SHOW),
+    }
+    print(json.dumps({part: {**ms, **rest}[part] for part in PARTS}), flush=True)
+    os._exit(0)  # whatever its threads still do
 
 
 def timed_parts() -> dict[str, list[float]]:
