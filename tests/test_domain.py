@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,9 +14,11 @@ from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.cli import main
 from cxanim.errors import BadPuppet, BadSetting, CannotWrite
 from cxanim.images import read_image, write_image
+from cxanim.losses import feature_network
 from cxanim.pipelines.course import Taught
 from cxanim.pipelines.domain_apply import DomainApplySettings, apply_domain
-from cxanim.pipelines.domain_fit import DomainFitSettings, fit_domain
+from cxanim.pipelines.domain_fit import DomainFitSettings, domain_layers, fit_domain, make_domain_objective
+from cxanim.pipelines.domain_pairs import DomainPairs
 from cxanim.pipelines.picture_set import NoPictures
 from cxanim.pipelines.translator import Translator, changed, make_translator
 from cxanim.video import probe_video
@@ -56,6 +59,62 @@ def test_sources_move_towards_the_target_set(method: str, sets: tuple[Path, Path
     given = read_image(sets[0] / "0.png").rgb
     red, green, _ = (learnt.translate(given).astype(float) - given).mean((0, 1))
     assert red > green + 10
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def faces_aside(count: int, random: np.random.Generator) -> list[np.ndarray]:
+    """Pictures with a bright disc, by turns at the left and at the right."""
+    made = []
+    for number in range(count):
+        picture = random.integers(40, 60, (64, 64, 3)).astype(np.uint8)
+        cv2.circle(picture, (16 if number % 2 else 48, 32 + int(random.integers(-4, 5))), 12, (230, 200, 180), -1)
+        made.append(picture)
+    return made
+
+
+def pairs(sources: list[np.ndarray], targets: list[np.ndarray], alike: int) -> DomainPairs:
+    eyes = feature_network("small", ("relu4_1",), pooling="average")
+    return DomainPairs(sources, targets, alike, 64, eyes, "relu4_1", torch.device("cpu"))
+
+
+def side_of(pictures: torch.Tensor) -> torch.Tensor:
+    """Whether the right half is the brighter one, (B,) bool."""
+    return pictures[..., 32:].mean((1, 2, 3)) > pictures[..., :32].mean((1, 2, 3))
+
+
+def test_a_source_looks_at_a_target_that_is_laid_out_like_it(random: np.random.Generator):
+    some, others = faces_aside(8, random), faces_aside(8, random)
+    alike = [side_of(one) for one in pairs(some, others, 2).draw(random, 60)]
+    assert torch.equal(*alike) and 0 < alike[0].float().mean() < 1
+    any_of_them = [side_of(one) for one in pairs(some, others, 0).draw(random, 60)]
+    assert 0.2 < (any_of_them[0] == any_of_them[1]).float().mean() < 0.8
+
+
+def test_both_of_a_pair_are_cut_and_mirrored_alike(random: np.random.Generator):
+    some = faces_aside(6, random)
+    sources, targets = pairs(some, some, 1).draw(random, 20)
+    assert torch.equal(sources, targets)
+    assert len({round(float(one.mean()), 4) for one in sources}) > 6  # and not all cut at the same place
+
+
+@pytest.mark.parametrize("places", [0.0, 1.0])
+def test_where_something_lies_counts_only_if_told(places: float):
+    settings = DomainFitSettings(places=places, source=0, positions=4096)
+    eyes = feature_network("small", domain_layers(settings), pooling="average")
+    with torch.no_grad():
+        seen = eyes(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    elsewhere = {layer: features.roll(features.shape[3] // 2, 3) for layer, features in seen.items()}
+    picture, objective = torch.zeros(1, 3, 64, 64), make_domain_objective(settings, torch.Generator())
+    in_place, aside = (
+        float(objective(image=picture, picture=picture, output=seen, source=seen, target=target)[0])
+        for target in (seen, elsewhere)
+    )
+    assert in_place == pytest.approx(0, abs=1e-3)
+    assert aside > 1 if places else aside == pytest.approx(0, abs=1e-3)
 
 
 def test_it_begins_by_changing_nothing():

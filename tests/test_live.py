@@ -281,8 +281,8 @@ def test_memory_does_not_grow(live: LivePuppet):
         face = camera.see(before_the_camera(round(30 * np.sin(number / 9))) if is_there else NOBODY)[-1]
         live.show(face)
         sizes.append(resident_mb())
-    # A frame that were kept would be half a megabyte, a picture 50 kB: so much would each frame add. The allocator takes
-    # memory in steps, and one step is no leak; what grows grows in every round.
+    # A frame that were kept would be half a megabyte, a picture 50 kB: so much would each frame add. The allocator
+    # takes memory in steps, and one step is no leak; what grows grows in every round.
     rounds_mb = np.diff(sizes[_ROUND - 1 :: _ROUND][1:])
     assert float(np.median(rounds_mb)) / _ROUND < 0.04, rounds_mb
 

@@ -78,6 +78,7 @@ def colour_distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def layout_likeness(one: np.ndarray, other: np.ndarray) -> float:
-    """How two coarse pictures go together, a correlation in [-1, 1]."""
+    """How two coarse pictures go together, whatever colour they have in all: a correlation in [-1, 1]."""
     coarse = [cv2.resize(picture, (_COARSE_PX, _COARSE_PX), interpolation=cv2.INTER_AREA) for picture in (one, other)]
-    return float(np.corrcoef(coarse[0].ravel(), coarse[1].ravel())[0, 1])
+    uneven = [picture - picture.mean(axis=(0, 1)) for picture in coarse]
+    return float(np.corrcoef(uneven[0].ravel(), uneven[1].ravel())[0, 1])

@@ -25,7 +25,7 @@ class Recipe:
 
     Attributes:
         target_layers: layers of CX_t, one term each, or one in all where they are stacked.
-        target_weight, target_bandwidth: of CX_t.
+        target_weight, target_bandwidth, target_spatial_weight: of CX_t.
         source_layers, source_weight, source_bandwidth: the same of CX_s; no layers, no term.
         perceptual_layers, perceptual_weight: of L_P against the target.
         variation_weight: of the output's squared total variation.
@@ -37,6 +37,7 @@ class Recipe:
     target_layers: tuple[str, ...]
     target_weight: float = 1.0
     target_bandwidth: float = 0.5
+    target_spatial_weight: float = 0.0
     source_layers: tuple[str, ...] = ()
     source_weight: float = 1.0
     source_bandwidth: float = 0.5
@@ -61,15 +62,21 @@ class Recipe:
             generator: source of randomness of the sampled positions, on the CPU.
         """
 
-        def cx(output: Tensor, wanted: Tensor, bandwidth: float) -> Tensor:
-            return contextual_loss(output, wanted, bandwidth, max_positions=self.max_positions, generator=generator)
+        def cx(output: Tensor, wanted: Tensor, bandwidth: float, spatial_weight: float = 0.0) -> Tensor:
+            return contextual_loss(
+                output, wanted, bandwidth, spatial_weight=spatial_weight, max_positions=self.max_positions,
+                generator=generator,
+            )  # fmt: skip
 
         def cx_target(output: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
             if self.stacked:
                 scales = layer_scales(target, self.target_layers) if self.balanced else None
                 x, y = (stack_layers(features, self.target_layers, scales) for features in (output, target))
-                return cx(x, y, self.target_bandwidth)
-            terms = [cx(output[layer], target[layer], self.target_bandwidth) for layer in self.target_layers]
+                return cx(x, y, self.target_bandwidth, self.target_spatial_weight)
+            terms = [
+                cx(output[layer], target[layer], self.target_bandwidth, self.target_spatial_weight)
+                for layer in self.target_layers
+            ]
             return torch.stack(terms).sum()
 
         def cx_source(output: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> Tensor:
@@ -133,5 +140,5 @@ APPLICATIONS = {
     ),
     "domain": Recipe(target_layers=("relu3_2", "relu4_2"), source_layers=("relu4_2",)),
     # Differs from the paper: only layers that the network `small` has.
-    "domain_small": Recipe(target_layers=("relu3_2", "relu4_1"), source_layers=("relu4_1",)),
+    "domain_small": Recipe(target_layers=("relu2_2", "relu3_2", "relu4_1"), source_layers=("relu4_1",)),
 }

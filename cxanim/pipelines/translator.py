@@ -1,7 +1,7 @@
 """A network that makes pictures of one kind look like another kind, and the file that holds it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,18 @@ import cv2
 import numpy as np
 import torch
 
-from cxanim.models import CRN, PRESETS, CRNShape
+from cxanim.models import CRN, CRNShape
 from cxanim.pipelines.network_file import load_network, save_network, shape_from_header, whole_number
 from cxanim.pipelines.refine import as_pictures, as_tensor
 
 TRANSLATOR_KIND = "translator"
 SIZES_PX = (64, 128, 256)
+# Widths as of a network's at 4, 8, 16, ... px. Packed squares of pixels, as puppets' networks have them, would be left
+# as lines: nothing but the Contextual loss holds neighbouring pixels together here.
+SHAPES = {
+    "live": CRNShape((128, 96, 64, 48, 32, 12)),
+    "good": CRNShape((192, 192, 128, 96, 64, 24)),
+}
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,9 @@ def make_translator(size_px: int, shape: str | CRNShape) -> CRN:
 
     Args:
         size_px: of the square that it sees.
-        shape: a name of `PRESETS`, without its packed squares, which would be left as lines where nothing but the
-            Contextual loss holds neighbouring pixels together; or a shape as it is.
+        shape: a name of `SHAPES`, or a shape of one's own.
     """
-    shape = replace(PRESETS[shape], packed=1) if isinstance(shape, str) else shape
+    shape = SHAPES[shape] if isinstance(shape, str) else shape
     network = CRN(3, 3, size_px, shape)
     torch.nn.init.zeros_(network.to_picture.weight)
     return network
