@@ -15,7 +15,7 @@ from torch import Tensor
 from cxanim.losses import FeatureNetwork
 from cxanim.pipelines.refine import as_tensor
 
-_GRID, _AT_ONCE, _LEAST_CUT = 4, 16, 0.85
+_GRID, _AT_ONCE, _LEAST_CUT = 4, 16, 0.92
 
 
 class DomainPairs:

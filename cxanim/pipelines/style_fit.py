@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from cxanim.images import as_seen, fitted, read_image
-from cxanim.losses import FeatureNetwork, feature_network, l2_loss
+from cxanim.losses import FeatureNetwork, feature_network, l1_loss, l2_loss
 from cxanim.models.stylizer import Stylizer
 from cxanim.pipelines.course import CourseSettings, Student, Taught, ensure_teachable, teach
 from cxanim.pipelines.machine import Machine
@@ -32,6 +32,7 @@ from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
 _MOST_SHIFT_PX, _MOST_BRIGHTER = 8, 0.05
+_BEYOND = 10.0  # weight of what is brighter than white or darker than black, which nobody would see
 _PREVIEWED = 3
 
 
@@ -118,8 +119,11 @@ class _Student(Student[Stylizer]):
         pair, shift = self._drawn(random)
         shown = self.learner.network(pair)
         with torch.no_grad():
-            content = self._eyes(pair)
-        total, terms = self._objective(self._eyes(shown), content, shown)
+            content = self._eyes(pair[:1])
+        total, terms = self._objective(self._eyes(shown[:1]), content, shown[:1])
+        beyond = l1_loss(shown, shown.clamp(0, 1))
+        total = total + _BEYOND * beyond
+        terms["beyond"] = float(beyond.detach())
         if self._settings.temporal:
             one, other = _overlap(shown, *shift)
             unsteady = l2_loss(one, other)

@@ -28,7 +28,7 @@ class Translator:
     """A network and the square that it sees.
 
     Attributes:
-        network: says how a picture changes, (B, 3, S, S) for (B, 3, S, S).
+        network: says how a picture changes, (B, 3 + 3, S, S) for (B, 3, S, S).
         about: settings, steps, what it learnt from; told, never used.
     """
 
@@ -71,21 +71,24 @@ class Translator:
 
 
 def make_translator(size_px: int, shape: str | CRNShape) -> CRN:
-    """A fresh network that begins by changing nothing.
+    """A fresh network that begins by changing nothing; it says what changes at large beside what changes in detail.
 
     Args:
         size_px: of the square that it sees.
         shape: a name of `SHAPES`, or a shape of one's own.
     """
     shape = SHAPES[shape] if isinstance(shape, str) else shape
-    network = CRN(3, 3, size_px, shape)
-    torch.nn.init.zeros_(network.to_picture.weight)
+    network = CRN(3, 3, size_px, shape, coarse_channels=3)
+    for name, weights in network.named_parameters():
+        if name.startswith(("to_picture.", "to_coarse.")):
+            torch.nn.init.zeros_(weights)
     return network
 
 
 def changed(network: CRN, pictures: torch.Tensor) -> torch.Tensor:
     """Pictures (B, 3, S, S) in [0, 1] with what the network says of them, in [0, 1] where it is shown."""
-    return pictures + network(2 * pictures - 1)
+    detail, at_large = network(2 * pictures - 1).split(3, dim=1)
+    return pictures + detail + at_large
 
 
 def _empty(header: Mapping[str, Any]) -> CRN:
