@@ -198,10 +198,10 @@ def test_masks_that_do_not_fit_are_refused(content, style, words, photo: Path, t
 # A network that is taught a style
 
 
-def test_it_starts_as_a_network_that_changes_next_to_nothing_at_any_size():
+def test_it_starts_as_a_network_that_changes_nothing_at_any_size():
     for size in ((64, 64), (17, 30), (33, 50)):
         picture = torch.rand(1, 3, *size)
-        assert (Stylizer(8)(picture) - picture).abs().max() < 0.021
+        assert torch.equal(Stylizer(8)(picture), picture)
     with pytest.raises(ValueError, match="16"):
         Stylizer(8)(torch.rand(1, 3, 15, 64))
 

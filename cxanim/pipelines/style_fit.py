@@ -47,7 +47,7 @@ class StyleFitSettings(CourseSettings, StyleObjectiveSettings):
         512, "longest side of the pictures that it will be given", low=128, high=2048, step=64, unit="px"
     )
     crop: int = setting(
-        256, "side of what a step looks at: all of the style is looked for in it", low=64, high=512, step=16, unit="px"
+        192, "side of what a step looks at: all of the style is looked for in it", low=64, high=512, step=16, unit="px"
     )
     smoothness: float = setting(
         0.1, "how smooth the picture is made; a network is so by itself", low=0, high=20, step=0.1
