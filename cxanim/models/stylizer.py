@@ -3,7 +3,7 @@
 J. Johnson, A. Alahi, L. Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016.
 
 Differs from the paper: a quarter or half of its channels; upsampling before a convolution, which leaves no chequerboard
-(A. Odena and others, Distill 2016), and at full size one small convolution: there it was two thirds of a step's time;
+(A. Odena and others, Distill 2016), and at full size one small convolution: there two thirds of its time went;
 it says a change of the picture, and begins with none, so that it need not learn first what a picture is.
 """
 
