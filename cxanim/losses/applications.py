@@ -139,6 +139,6 @@ APPLICATIONS = {
         source_bandwidth=0.1,
     ),
     "domain": Recipe(target_layers=("relu3_2", "relu4_2"), source_layers=("relu4_2",)),
-    # Differs from the paper: only layers that the network `small` has.
+    # Differs from the paper: only layers that the network `small` has, and a shallower one for the target's lines.
     "domain_small": Recipe(target_layers=("relu2_2", "relu3_2", "relu4_1"), source_layers=("relu4_1",)),
 }

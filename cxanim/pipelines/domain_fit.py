@@ -57,7 +57,7 @@ class DomainFitSettings(CourseSettings):
         1.0, "how much of the source is kept; 1 is the method's own measure", low=0, high=100, step=0.1, folded=False
     )
     method: str = setting(
-        "cx", "cx: Contextual loss to both, as in the paper; gram: Gram matrices to the target and L1 to the source",
+        "cx", "cx: Contextual loss to both; gram: Gram matrices to the target and L1 to the source",
         choices=("cx", "gram"),
     )  # fmt: skip
     bandwidth: float = setting(0.5, "bandwidth h of the Contextual loss", low=0.01, high=5, step=0.05)
