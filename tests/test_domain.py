@@ -94,6 +94,18 @@ def test_a_source_looks_at_a_target_that_is_laid_out_like_it(random: np.random.G
     assert 0.2 < (any_of_them[0] == any_of_them[1]).float().mean() < 0.8
 
 
+def test_a_target_that_is_hardly_one_is_not_what_all_look_at(random: np.random.Generator):
+    """Of the sources' ground and light, laid out like none of them: least of its kind, and nearest to all at first."""
+    some, others = faces_aside(8, random), faces_aside(8, random)
+    for one in others:
+        one[::4] = one[1::4] = 200
+    stranger = random.integers(40, 60, (64, 64, 3)).astype(np.uint8)
+    cv2.circle(stranger, (32, 32), 12, (230, 200, 180), -1)
+    sources, targets = pairs(some, [*others, stranger], 1).draw(random, 60)
+    assert torch.equal(side_of(sources), side_of(targets))
+    assert (targets[:, :, :8].mean((1, 2, 3)) > 0.3).all()  # the others' ground
+
+
 def test_both_of_a_pair_are_cut_and_mirrored_alike(random: np.random.Generator):
     some = faces_aside(6, random)
     sources, targets = pairs(some, some, 1).draw(random, 20)

@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,13 @@ def folder(tmp_path: Path, character: Path) -> Path:
     (folder / "carl" / "front.png").write_bytes(character.read_bytes())
     (folder / "notes.txt").write_text("no target")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_cluster_is_left() -> Iterator[None]:
+    yield
+    if "ray" in sys.modules and sys.modules["ray"] is not None:
+        sys.modules["ray"].shutdown()
 
 
 def statuses(outcomes: dict[str, Outcome]) -> dict[str, str]:
@@ -151,6 +160,21 @@ def test_an_unknown_engine_and_a_missing_ray_are_said(monkeypatch: pytest.Monkey
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(CxanimError, match=r"pip install 'cxanim\[ray\]'"):
         make_engine("ray")
+
+
+def test_a_cluster_that_is_named_and_does_not_answer_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    ray = pytest.importorskip("ray")
+
+    def refuse(**options: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(CxanimError, match="127.0.0.1:1 .* does not answer"):
+        train_many(folder, folder / "out", QUICK, Machine(), make_engine("ray"), lambda *_: None)
+    monkeypatch.delenv("RAY_ADDRESS")
+    with pytest.raises(CxanimError, match="could not be started"):
+        train_many(folder, folder / "out", QUICK, Machine(), make_engine("ray"), lambda *_: None)
 
 
 def test_two_workers_of_a_cluster_that_is_there_already_find_files_named_from_here(

@@ -16,6 +16,7 @@ from cxanim.losses import FeatureNetwork
 from cxanim.pipelines.refine import as_tensor
 
 _GRID, _AT_ONCE, _LEAST_CUT = 4, 16, 0.92
+_NEIGHBOURS = 10
 
 
 class DomainPairs:
@@ -45,10 +46,8 @@ class DomainPairs:
         self._looks_at: np.ndarray | None = None
         if alike:
             wanted = [*targets, *(one[:, ::-1] for one in targets)]
-            seen = [_features(some, size_px, eyes, layer, device) for some in (sources, wanted)]
-            usual = seen[1].mean(dim=(0, 2, 3), keepdim=True)
-            given, asked = (F.normalize((one - usual).flatten(1), dim=1) for one in seen)
-            self._looks_at = (given @ asked.T).topk(min(alike, len(wanted)), dim=1).indices.cpu().numpy()
+            given, asked = (_features(some, size_px, eyes, layer, device) for some in (sources, wanted))
+            self._looks_at = _most_alike(given, asked, min(alike, len(wanted))).cpu().numpy()
 
     def draw(self, random: np.random.Generator, batch: int) -> tuple[Tensor, Tensor]:
         """Sources and targets, (B, 3, S, S) each in [0, 1]: both of a pair are cut alike, and half of all mirrored."""
@@ -65,6 +64,20 @@ class DomainPairs:
         mirrored = random.random() < 0.5
         cut = [resized(_cut(one, part, right, down), self._size_px) for one in pair]
         return (cut[0][:, ::-1], cut[1][:, ::-1]) if mirrored else (cut[0], cut[1])
+
+
+def _most_alike(given: Tensor, asked: Tensor, count: int) -> Tensor:
+    """Indices (N, count) of the features (M, C, 4, 4) that are most like each of (N, C, 4, 4).
+
+    Each set is seen from its own mean, or the targets that are least of their kind would be found. What is everybody's
+    neighbour counts less: CSLS of A. Conneau et al., "Word Translation Without Parallel Data", ICLR 2018, equation 3.
+    """
+    given, asked = (
+        F.normalize((one - one.mean(dim=(0, 2, 3), keepdim=True)).flatten(1), dim=1) for one in (given, asked)
+    )
+    likeness = given @ asked.T
+    popularity = likeness.topk(min(_NEIGHBOURS, len(given)), dim=0).values.mean(dim=0)
+    return (2 * likeness - popularity).topk(count, dim=1).indices
 
 
 def resized(picture: np.ndarray, size_px: int) -> np.ndarray:

@@ -5,6 +5,7 @@ and how it ended is said in words.
 """
 
 import multiprocessing
+import os
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -226,8 +227,24 @@ def _most_cores(ray: Any, gpus: int) -> int:
 
 
 def _connect(ray: Any) -> None:
-    options = dict(log_to_driver=False, include_dashboard=False, logging_level="ERROR")
+    """Join the cluster that is named or running, or start one that nobody else can reach.
+
+    Raises:
+        CxanimError: the one that is named does not answer, or none can be started.
+    """
+    quiet = dict(log_to_driver=False, logging_level="ERROR")
     try:
-        ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
-    except ConnectionError:
-        ray.init(**options)
+        ray.init(address="auto", **quiet)
+        return
+    except ConnectionError as error:
+        if os.environ.get("RAY_ADDRESS"):
+            problem = f"The Ray cluster at {os.environ['RAY_ADDRESS']} (RAY_ADDRESS) does not answer."
+            raise CxanimError(problem, "Start it, or unset RAY_ADDRESS, or use --engine local.") from error
+    try:
+        # Its own address: what a name server or a firewall says of this machine's others does not matter then.
+        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+    except (ConnectionError, RuntimeError, OSError) as error:
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CxanimError(
+            f"Ray could not be started on this machine: {words}", "Try again, or use --engine local."
+        ) from error
