@@ -35,12 +35,20 @@ class UnreadableVideo(CxanimError):
     """A file that should be a video and is not one we can read."""
 
 
+class UnreadableMotion(CxanimError):
+    """A file of motion capture that is not one we can read."""
+
+
 class TooLarge(CxanimError):
     """An input beyond the limits on bytes, pixels or seconds."""
 
 
 class NoFace(CxanimError):
     """No face where one is needed."""
+
+
+class NoFigure(CxanimError):
+    """No body where one is needed."""
 
 
 class MissingWeights(CxanimError):

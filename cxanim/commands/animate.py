@@ -1,4 +1,4 @@
-"""cxanim animate: make the face of a photo move."""
+"""cxanim animate: make the face of a photo move, or its whole figure."""
 
 import argparse
 from pathlib import Path
@@ -24,7 +24,8 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=VIDEO_OUTPUT)
     parser.add_argument(
         "--motion", required=True, metavar="MOTION",
-        help="name of a preset (see 'cxanim motion list'), a video, a motion file, or a still picture of a face",
+        help="name of a preset (see 'cxanim motion list'), a video, a motion file, a still picture of a face, or a BVH "
+        "capture, which moves the whole figure",
     )  # fmt: skip
     parser.add_argument("--puppet", type=Path, metavar="NAME.puppet", help="keep the puppet that is made")
     add_beside(parser)
@@ -52,4 +53,4 @@ def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     return rendered.to_dict()
 
 
-COMMAND = Command("make the face of a photo move", _add, _run)
+COMMAND = Command("make the face of a photo move, or the whole figure", _add, _run)

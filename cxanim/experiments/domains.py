@@ -51,7 +51,7 @@ class Trained:
 
 def run(quick: bool) -> Report:
     """All methods, with some seeds."""
-    minutes, seeds = (0.05, 1) if quick else (20.0, 1)
+    minutes, seeds = (0.05, 1) if quick else (25.0, 1)
     folders = [material(f"unpaired/{kind}") for kind in _KINDS]
     files = [sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png")) for folder in folders]
     learnt = [[path for number, path in enumerate(some) if number % _HELD_OUT_EVERY] for some in files]

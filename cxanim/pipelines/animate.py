@@ -9,8 +9,11 @@ import torch
 
 from cxanim.errors import BadSetting
 from cxanim.models.srresnet import SCALES
+from cxanim.pipelines.animate_figure import animate_figure
 from cxanim.pipelines.drive import Rendered, ensure_results_writable, keeps_alpha, render_drive
 from cxanim.pipelines.driver import Drive, DriveSettings, prepare_drives
+from cxanim.pipelines.figure import LARGEST_FIGURE_PX
+from cxanim.pipelines.figure_driver import has_bodies_only
 from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import Photo, observe_everyone, observe_photo, photo_puppet
@@ -37,6 +40,10 @@ class AnimateSettings(DriveSettings):
         "instant", "instant needs no training; draft, good and best train for 1, 4 and 12 minutes first",
         choices=tuple(QUALITY_MINUTES), folded=False,
     )  # fmt: skip
+    moves: str = setting(
+        "auto", "what moves: the face, or the whole figure with its limbs; auto moves the figure where the motion has "
+        "no face, as a BVH capture", choices=("auto", "face", "figure"),
+    )  # fmt: skip
     crop: bool = setting(False, "give the square round the face alone instead of the whole photo")
     longest_side: int = setting(
         3840, "longest side of the video: a larger photo is scaled down to it", low=256, high=3840, step=64, unit="px",
@@ -59,6 +66,13 @@ class AnimateSettings(DriveSettings):
         if self.all_faces and (self.crop or self.face):
             problem = f"all_faces: got it together with {'crop' if self.crop else 'face'}, expected one of them."
             raise BadSetting(problem, "Choose all faces, or the square round one of them.")
+        if self.moves == "figure" and (self.all_faces or self.crop or self.face or self.quality != "instant"):
+            names = [
+                name
+                for name in ("all_faces", "crop", "face", "quality")
+                if getattr(self, name) != getattr(type(self), name)
+            ]
+            raise BadSetting(f"moves: got figure together with {names[0]}, which is for faces.", "Leave one away.")
 
 
 def animate(
@@ -80,8 +94,8 @@ def animate(
 
     Args:
         photo: the picture.
-        motion: name of a preset, a motion file (.npz), a video whose sound is kept, or a still picture, whose
-            expression comes and goes.
+        motion: name of a preset, a motion file (.npz), a video whose sound is kept, a BVH capture, or a still picture,
+            whose expression comes and goes.
         output: .mp4, .webm or .gif, the last two transparent where the photo is; or for a still picture .png, .jpg or
             .webp, which then has its expression.
         settings: size, quality, gains and what is shown.
@@ -94,11 +108,19 @@ def animate(
         training_machine, where: where to train, where that is somewhere else (see `fit.train`).
 
     Raises:
-        UnreadableImage, NoFace, UnreadableVideo, TooLarge, BadPuppet, BadSetting, CannotWrite, Cancelled.
+        UnreadableImage, NoFace, NoFigure, UnreadableVideo, UnreadableMotion, TooLarge, BadPuppet, BadSetting,
+        CannotWrite, Cancelled.
     """
     settings, machine, watch = settings or AnimateSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
     ensure_results_writable(output, beside, motion)
+    if settings.moves == "figure" or (settings.moves == "auto" and has_bodies_only(motion)):
+        for what, given in {"landmarks": placed, "puppet": keep_puppet, "neutral_picture": neutral_picture}.items():
+            if given is not None:
+                raise BadSetting(f"{what}: got it for a figure, and it is for faces.", "Leave it away.")
+        settings = replace(settings, moves="figure")  # which says what does not go with it
+        longest_px = min(settings.longest_side, LARGEST_FIGURE_PX)
+        return animate_figure(photo, motion, output, settings, watch, longest_side_px=longest_px, beside=beside)
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
     seen = _observed(Path(photo), settings, placed, keep_puppet)

@@ -43,7 +43,7 @@ from cxanim.settings import setting
 LEAST_PICTURES = 4
 _GRAM_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 # Weights beside a target of 1. The paper has 1 for CX: there a target at random asks for little that is elsewhere.
-_KEPT = {"cx": 0.02, "gram": 1.0}
+_KEPT = {"cx": 0.03, "gram": 1.0}
 _PREVIEWED = 6
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from cxanim.errors import BadSetting, CxanimError, NoFace
 from cxanim.images import count_pictures, over_white, read_image
+from cxanim.motion.bvh_poses import BVH_SUFFIX
 from cxanim.motion.detect import find_faces
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.keyframes import KEYFRAMES_SUFFIX, KeyframedMotion
@@ -114,6 +115,10 @@ def prepare_drives(
         )
     if is_still(path):
         return [_still(path, neutral, settings, neutral_picture) for neutral in neutrals]
+    if path.suffix.lower() == BVH_SUFFIX:
+        raise CxanimError(
+            f"{path.name} moves a body, and this puppet is a face.", "Animate a photo of a whole figure with it."
+        )
     if path.suffix.lower() == KEYFRAMES_SUFFIX:
         motion = KeyframedMotion.load(path)
         return [_authored(motion, f"The motion {path.name}", neutral, settings) for neutral in neutrals]

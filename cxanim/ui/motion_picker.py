@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from cxanim.errors import BadSetting, CxanimError
+from cxanim.motion.bvh_poses import BVH_SUFFIX
 from cxanim.motion.keyframes import KEYFRAMES_SUFFIX
 from cxanim.motion.presets import PRESETS
 from cxanim.pipelines.drive_settings import DriverSettings
@@ -87,7 +88,8 @@ def chosen_motion(
     if kind == "file":
         if not file:
             raise CxanimError(
-                "There is no motion file yet.", "Upload an .npz or .json that was saved here, or pick another motion."
+                "There is no motion file yet.",
+                "Upload an .npz or .json that was saved here, a BVH capture, or pick another.",
             )
         return Path(file)
     raise BadSetting(f"motion_kind: got {kind!r}, expected one of {', '.join(KINDS)}.")
@@ -142,8 +144,8 @@ def build_motion_picker(desk: Desk, where: str) -> MotionPicker:
         )
     with gr.Column(visible=False, min_width=0) as files:
         file = gr.File(
-            label="A motion that was kept earlier (.npz, or .json from the editor)",
-            file_types=[MOTION_SUFFIX, KEYFRAMES_SUFFIX],
+            label="A motion that was kept earlier (.npz, or .json from the editor), or a BVH capture of a body",
+            file_types=[MOTION_SUFFIX, KEYFRAMES_SUFFIX, BVH_SUFFIX],
             height=120,
             elem_id=f"{where}-file",
         )

@@ -1,0 +1,281 @@
+"""Shows one person's movement with another person's body: other lengths, another place, the same floor.
+
+General idea: a bone keeps its direction in the picture, and how much of its length is seen, which is less where it
+leads towards the camera; its length is the target's. The hips go as far as the driver's, measured in bodies, above the
+target's own floor; and while a foot of the driver stands, the target's foot stands.
+
+Convention: joints as in `skeleton.py`; the driver's and the target's squares need not be the same.
+Source: the global pose normalisation of C. Chan et al., "Everybody Dance Now", ICCV 2019, section 8.
+Differs from the paper: each bone has its own proportion, not the whole figure two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
+
+from cxanim.motion.skeleton import (
+    ANKLE,
+    CHEST,
+    ELBOW,
+    HEEL,
+    HIPS,
+    JOINTS,
+    KNEE,
+    PARENTS,
+    SEEN,
+    SHOULDER,
+    TOE,
+    WRIST,
+    bones_of,
+    depths_of,
+    full_lengths,
+    joints_from,
+    joints_of,
+)
+
+_LONGEST_RATIO = 1.1
+_STANDS_BELOW = 0.25  # body heights a second, below which a foot stands
+_NEAR_FLOOR = 0.12  # body heights above the floor, within which it may
+_SIZE_S, _FLOOR_S = 1.0, 2.0  # a camera comes nearer more slowly than limbs turn; a leap is shorter than that
+_LARGE = [CHEST, *(joint + right for joint in (ELBOW, WRIST, KNEE, ANKLE) for right in (0, 1))]
+_RELAX_S, _FORGET_S = 0.7, 0.8  # how fast a limb that is not seen falls back to rest, and a correction to nothing
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a body is made.
+
+    Attributes:
+        lengths: (35,) of its bones, NaN where unknown.
+        floor: y of what it stands on, NaN where no foot is seen.
+        height: length of trunk and a leg, or of the trunk alone where `has_legs` is false: the yardstick.
+        has_legs: whether legs are seen.
+    """
+
+    lengths: np.ndarray
+    floor: float
+    height: float
+    has_legs: bool
+
+    @classmethod
+    def of(cls, joints: np.ndarray, visibility: np.ndarray) -> "Build":
+        """As it is seen in frames of one size, (T, 35, 2) and (T, 35)."""
+        lengths = full_lengths(joints, visibility)
+        legs = lengths[KNEE] + lengths[ANKLE]
+        has_legs = bool(np.isfinite(legs))
+        trunk = lengths[CHEST] if np.isfinite(lengths[CHEST]) else 1.4 * 2 * lengths[SHOULDER]
+        lowest = _lowest(joints, visibility)
+        floor = float(np.nanquantile(lowest, 0.9)) if np.isfinite(lowest).any() else np.nan
+        return cls(lengths, floor, float(trunk + legs if has_legs else trunk), has_legs)
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """A driver as the camera sees it, frame by frame.
+
+    Attributes:
+        build: how it is made, at the size of the nearest frame.
+        sizes: (T,) how large it is seen, of that size.
+        floors: (T,) y of what it stands on, NaN where no foot is seen.
+    """
+
+    build: Build
+    sizes: np.ndarray
+    floors: np.ndarray
+
+    @classmethod
+    def of(cls, joints: np.ndarray, visibility: np.ndarray, fps: float) -> "Filmed":
+        """From all frames, (T, 35, 2) and (T, 35)."""
+        sizes = np.ones(len(joints))
+        for _ in range(2):  # how long bones are is known better once the sizes are, and the other way round
+            lengths = full_lengths(joints / sizes[:, None, None], visibility)[_LARGE]
+            seen = np.linalg.norm(bones_of(joints), axis=2)[:, _LARGE] / np.maximum(lengths, 1e-6)
+            seen = np.where(visibility[:, _LARGE] >= SEEN, seen, np.nan)
+            known = np.isfinite(seen).any(1)
+            if not known.any():
+                break
+            largest = np.full(len(joints), np.nan)
+            largest[known] = np.nanmax(seen[known], axis=1)
+            largest = np.interp(np.arange(len(joints)), np.flatnonzero(known), largest[known])
+            sizes = gaussian_filter1d(
+                median_filter(largest, max(1, round(_SIZE_S * fps)), mode="nearest"), _SIZE_S * fps / 3, mode="nearest"
+            )
+            sizes = np.clip(sizes / sizes.max(), 0.1, 1)
+        build = Build.of(joints / sizes[:, None, None], visibility)
+        lowest = _lowest(joints, visibility)
+        known = np.isfinite(lowest)
+        floors = np.full(len(joints), np.nan)
+        if known.any():
+            filled = np.interp(np.arange(len(joints)), np.flatnonzero(known), lowest[known])
+            floors = maximum_filter1d(filled, max(1, round(_FLOOR_S * fps)), mode="nearest")
+            floors = gaussian_filter1d(floors, _FLOOR_S * fps / 4, mode="nearest")
+        return cls(build, sizes, floors)
+
+
+class BodyRetarget:
+    """Retargets a driver's bodies, frame after frame.
+
+    Args:
+        driver: how the driver is made.
+        rest: (35, 2) the target's own joints, at rest.
+        target: how the target is made.
+        first: (35, 2) the driver's joints where the target stands where it does at rest.
+        fps: of the frames.
+        feet: whether feet stand while the driver's do.
+    """
+
+    def __init__(
+        self,
+        driver: Build,
+        rest: np.ndarray,
+        target: Build,
+        first: np.ndarray,
+        fps: float,
+        *,
+        feet: bool = True,
+    ):
+        self._driver, self._rest, self._target = driver, rest, target
+        self._step_s = 1 / fps
+        self._both_legs = driver.has_legs and target.has_legs
+        own = target.height if self._both_legs else _trunk(target)
+        his = driver.height if self._both_legs else _trunk(driver)
+        self._scale = own / his
+        self._anchor_joint = HIPS if np.isfinite(driver.lengths[CHEST]) else CHEST
+        self._first = first
+        self._feet = feet and self._both_legs and np.isfinite(target.floor)
+        self._bones = bones_of(rest)
+        self._rest_bones = bones_of(rest)
+        lengths = np.linalg.norm(self._rest_bones, axis=1)
+        # A bone of which the target shows no other picture is as long as it is there.
+        self._lengths = np.where(np.isfinite(target.lengths), target.lengths, lengths)
+        self._known = np.isfinite(driver.lengths) & np.isfinite(target.lengths)
+        self._before: np.ndarray | None = None
+        self._shift = np.zeros(2)
+        self._stood: list[np.ndarray | None] = [None, None]
+
+    def next(self, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float) -> np.ndarray:
+        """The target's joints (35, 2) in the next frame.
+
+        Args:
+            joints, visibility: (35, 2) and (35,), the driver's.
+            size: how large the driver is seen, of the size by which it was measured.
+            floor: y of what the driver stands on, or NaN.
+        """
+        seen = (visibility >= SEEN) & (visibility[PARENTS] >= SEEN) & self._known
+        given = bones_of(joints)
+        ratio = np.linalg.norm(given, axis=1) / np.where(seen, np.maximum(size * self._driver.lengths, 1e-6), 1.0)
+        long = self._lengths * np.minimum(ratio, _LONGEST_RATIO)
+        wanted = given / np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-9) * long[:, None]
+        relaxing = self._bones + (1 - np.exp(-self._step_s / _RELAX_S)) * (self._rest_bones - self._bones)
+        self._bones = np.where(seen[:, None], wanted, relaxing)
+        placed = joints_from(np.zeros(2), self._bones)
+        stands_on_floor = self._feet and np.isfinite(floor)
+        root = self._root(joints, visibility, size, floor if stands_on_floor else np.nan)
+        placed = placed + (root - placed[self._anchor_joint])
+        if stands_on_floor:
+            placed = self._standing(placed, joints, visibility, size, floor)
+        self._before = joints.copy()
+        return placed
+
+    def _root(self, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float) -> np.ndarray:
+        """Where the joint that all hangs on is to be."""
+        anchor = self._anchor_joint
+        if visibility[anchor] < SEEN and self._before is not None:
+            joints = self._before
+        way = joints[anchor] - self._first[anchor]
+        root = self._rest[anchor] + self._scale / size * way
+        if np.isfinite(floor):
+            root[1] = self._target.floor - self._scale / size * (floor - joints[anchor, 1])
+        elif not self._target.has_legs:
+            root[1] = max(root[1], self._rest[anchor, 1])  # whom the picture's edge cuts off would end in the air
+        return root
+
+    def _standing(
+        self, placed: np.ndarray, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float
+    ) -> np.ndarray:
+        """The same body, moved so that feet stand where they stood, and are not below the floor."""
+        wanted: list[np.ndarray] = []
+        for right in (0, 1):
+            foot = _foot(placed, right)
+            if self._stands(joints, visibility, right, size, floor):
+                stood = self._stood[right]
+                if stood is None:
+                    stood = foot + self._shift
+                    stood[1] = min(stood[1], self._target.floor)
+                    self._stood[right] = stood
+                wanted.append(stood - foot)
+            else:
+                self._stood[right] = None
+        if wanted:
+            self._shift = np.mean(wanted, axis=0)
+        else:
+            self._shift = self._shift * np.exp(-self._step_s / _FORGET_S)
+        placed = placed + self._shift
+        for right in (0, 1):
+            stood = self._stood[right]
+            if stood is not None:
+                _reach(placed, right, stood)
+        return placed
+
+    def _stands(self, joints: np.ndarray, visibility: np.ndarray, right: int, size: float, floor: float) -> bool:
+        if self._before is None or visibility[ANKLE + right] < SEEN:
+            return False
+        foot, before = _foot(joints, right), _foot(self._before, right)
+        height = size * self._driver.height
+        slow = np.linalg.norm(foot - before) < _STANDS_BELOW * height * self._step_s
+        return bool(slow and floor - foot[1] < _NEAR_FLOOR * height)
+
+
+def retargeted(
+    bodies: Sequence[np.ndarray | None], fps: float, rest: np.ndarray, target: Build, *, feet: bool = True
+) -> list[np.ndarray]:
+    """What a target does for a driver's bodies, each (33, 4) or None, which are all known beforehand.
+
+    Returns:
+        (35, 3) for each: the target's joints, and as a third number their depth in lengths of the driver's trunk from
+        the middle of the hips, smaller is nearer.
+
+    Raises:
+        ValueError: there is no body at all.
+    """
+    known = [body for body in bodies if body is not None]
+    if not known:
+        raise ValueError("bodies: got none, expected at least one")
+    joints, visibility = joints_of(np.stack(known))
+    filmed = Filmed.of(joints, visibility, fps)
+    worker = BodyRetarget(filmed.build, rest, target, joints[0], fps, feet=feet)
+    depths = depths_of(np.stack(known))
+    made, at = [], -1
+    for body in bodies:
+        at += body is not None
+        number = max(at, 0)
+        seen = np.zeros(JOINTS) if body is None else visibility[number]
+        placed = worker.next(joints[number], seen, float(filmed.sizes[number]), float(filmed.floors[number]))
+        made.append(np.column_stack([placed, depths[number] / (filmed.sizes[number] * _trunk(filmed.build))]))
+    return made
+
+
+def _lowest(joints: np.ndarray, visibility: np.ndarray) -> np.ndarray:
+    """y (T,) of the lowest point of the feet, NaN where none is seen."""
+    feet = [joint + right for joint in (HEEL, TOE, ANKLE) for right in (0, 1)]
+    lowest = np.where(visibility[:, feet] >= SEEN, joints[:, feet, 1], -np.inf).max(1)
+    return np.where(np.isfinite(lowest), lowest, np.nan)
+
+
+def _trunk(build: Build) -> float:
+    trunk = build.lengths[CHEST]
+    return float(trunk if np.isfinite(trunk) else 1.4 * 2 * build.lengths[SHOULDER])
+
+
+def _foot(joints: np.ndarray, right: int) -> np.ndarray:
+    return (joints[ANKLE + right] + joints[TOE + right]) / 2
+
+
+def _reach(joints: np.ndarray, right: int, stood: np.ndarray) -> None:
+    """Let a leg give way, hip apart, until its foot is where it stood."""
+    way = stood - _foot(joints, right)
+    for joint in (ANKLE, HEEL, TOE):
+        joints[joint + right] += way
+    joints[KNEE + right] += way / 2

@@ -1,0 +1,224 @@
+"""Shows the picture of a figure in other poses: limb by limb, each bent at its joints, in the order of their depth.
+
+General idea: every layer (`limb_parts.py`) is a sheet of small triangles. A corner of one belongs to a joint: what is
+on the one side of it goes along with one bone, what is on the other with the next, and in between it turns by a part
+of the angle, so that a bent elbow keeps its thickness, which a mean of two transformations would not. The trunk goes
+along with hips and shoulders, affinely, and the head turns on it.
+
+Convention: joints (35, 2) as in `skeleton.py`, normalised to the square picture; pixel centres.
+"""
+
+import cv2
+import numpy as np
+
+from cxanim.motion.limb_parts import (
+    CHAINS,
+    LEFT_ARM,
+    RIGHT_ARM,
+    TRUNK,
+    Layer,
+    cut_into_layers,
+    distance_to,
+    head_of,
+    trunk_length,
+)
+from cxanim.motion.skeleton import CHEST, HIP, HIPS, SHOULDER
+from cxanim.motion.triangles import interpolation, paint
+
+_CELLS = 40  # along a side of the picture
+_SHARP = 4  # how quickly one bone's share gives way to the next
+_CORNERS = (SHOULDER, SHOULDER + 1, HIP, HIP + 1)
+_BEHIND = 0.35  # lengths of the trunk by which elbow and wrist are farther than it, from which an arm is behind it
+_LEAST_NARROW = 0.3  # what is left of a trunk's width where it turns aside
+
+
+class LimbWarp:
+    """Shows one figure in other poses.
+
+    Args:
+        picture: (S, S, 3) uint8.
+        matte: (S, S) float32 in [0, 1], what of it is the figure.
+        joints: (35, 2) the figure's own.
+        plate: (S, S, 3) uint8, what is behind it.
+    """
+
+    def __init__(self, picture: np.ndarray, matte: np.ndarray, joints: np.ndarray, plate: np.ndarray):
+        if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
+            raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
+        self.size_px, self._plate, self._joints = picture.shape[0], plate, joints
+        self._sheets = [_Sheet(layer, joints) for layer in cut_into_layers(picture, matte, joints)]
+
+    def show(self, joints: np.ndarray) -> np.ndarray:
+        """The picture (S, S, 3) uint8 with the figure's joints as `joints` (35, 2), or with their depth (35, 3)."""
+        shown, alpha = self._figure(joints)
+        return cv2.add(shown, cv2.multiply(self._plate, cv2.merge([255 - alpha] * 3), scale=1 / 255))
+
+    def show_with_alpha(self, joints: np.ndarray) -> np.ndarray:
+        """The figure alone, (S, S, 4): premultiplied colours, and where it is."""
+        return np.dstack(self._figure(joints))
+
+    def _figure(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        behind = _arms_behind(joints[:, 2]) if joints.shape[1] == 3 else frozenset()
+        joints = joints[:, :2]
+        canvas = np.zeros((self.size_px, self.size_px, 4), np.uint8)
+        ordered = [sheet for sheet in self._sheets if sheet.part in behind]
+        ordered += [sheet for sheet in self._sheets if sheet.part not in behind]
+        for sheet in ordered:
+            sheet.lay(canvas, joints)
+        return np.ascontiguousarray(canvas[..., :3]), np.ascontiguousarray(canvas[..., 3])
+
+
+class _Sheet:
+    """One layer as a sheet of triangles that hangs on joints."""
+
+    def __init__(self, layer: Layer, joints: np.ndarray):
+        self.part, self._picture = layer.part, layer.picture
+        self._size = layer.picture.shape[0]
+        self._points, self._triangles = _mesh(layer.picture[..., 3] > 0)
+        self._rest = joints
+        if self.part == TRUNK:
+            self._share = _head_share(self._points, joints)
+            # The head lies over the shoulders.
+            far = self._share[self._triangles].mean(1)
+        else:
+            self._joint, self._share = _hung(self._points, joints, self.part)
+            far = (self._joint + self._share)[self._triangles].mean(1)
+        self._order = np.argsort(far, kind="stable")
+        self._ways = np.full((self._size, self._size), -1, np.int32)
+
+    def lay(self, canvas: np.ndarray, joints: np.ndarray) -> None:
+        """Lay it over a canvas (S, S, 4) of premultiplied colours, in another pose."""
+        moved = self._moved(joints)
+        corners = moved[self._triangles] * self._size
+        low = np.floor(corners.min((0, 1))).astype(int) - 1
+        high = np.ceil(corners.max((0, 1))).astype(int) + 2
+        (left, top), (right, bottom) = np.clip(low, 0, self._size), np.clip(high, 0, self._size)
+        if right <= left or bottom <= top:
+            return
+        painted = self._ways[top:bottom, left:right]
+        painted = paint(np.ascontiguousarray(painted), corners - (left, top), self._order)
+        rows, columns = np.nonzero(painted >= 0)
+        places = np.stack([columns + 0.5, rows + 0.5], 1)
+        which = painted[rows, columns]
+        points = interpolation(places, which, corners - (left, top), self._triangles, len(self._points))
+        look = np.full((bottom - top, right - left, 2), -2.0, np.float32)
+        look[rows, columns] = points @ (self._points * self._size).astype(np.float32) - 0.5
+        seen = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        under = canvas[top:bottom, left:right]
+        clear = cv2.merge([255 - seen[..., 3]] * 4)
+        under[:] = cv2.add(seen, cv2.multiply(under, clear, scale=1 / 255))
+
+    def _moved(self, joints: np.ndarray) -> np.ndarray:
+        if self.part == TRUNK:
+            trunk = _trunk_moved(self._points, self._rest, joints)
+            head = _head_moved(self._points, self._rest, joints)
+            return trunk + self._share[:, None] * (head - trunk)
+        return _limb_moved(self._points, self._rest, joints, self.part, self._joint, self._share)
+
+
+def _arms_behind(depths: np.ndarray) -> frozenset[int]:
+    """Which arms are behind the trunk, by the depths (35,) of the joints in lengths of the trunk."""
+    trunk = depths[list(_CORNERS)].mean()
+    arms = {arm: depths[list(CHAINS[arm][1:3])].mean() for arm in (LEFT_ARM, RIGHT_ARM)}
+    return frozenset(arm for arm, depth in arms.items() if depth - trunk > _BEHIND)
+
+
+def _mesh(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (P, 2), normalised, and triangles (T, 3) that cover a mask (S, S) with a margin."""
+    cells = cv2.resize(mask.astype(np.float32), (_CELLS, _CELLS), interpolation=cv2.INTER_AREA) > 0
+    cells = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    rows, columns = np.nonzero(cells)
+    side = _CELLS + 1
+    corner = rows * side + columns
+    squares = np.stack([corner, corner + 1, corner + side, corner + side + 1], 1)
+    triangles = np.concatenate([squares[:, [0, 1, 2]], squares[:, [1, 3, 2]]])
+    used, triangles = np.unique(triangles, return_inverse=True)
+    points = np.stack([used % side, used // side], 1) / _CELLS
+    return points.astype(np.float64), triangles.reshape(-1, 3).astype(np.int32)
+
+
+def _hung(points: np.ndarray, joints: np.ndarray, part: int) -> tuple[np.ndarray, np.ndarray]:
+    """Place in its chain (P,) of the joint that each point hangs on, and how far it goes along with the bone after it.
+
+    The bone before the first joint is the trunk's.
+    """
+    chain = CHAINS[part]
+    places = joints[list(chain)]
+    middle = joints[CHEST] if part in (LEFT_ARM, RIGHT_ARM) else joints[HIPS]
+    starts, ends = np.concatenate([middle[None], places[:-1]]), places
+    told = [distance_to(points, start, end) for start, end in zip(starts, ends, strict=True)]
+    distances, along = (np.stack([one[which] for one in told]) for which in (0, 1))
+    nearest = distances.argmin(0)
+    number = np.arange(len(points))
+    joint = nearest - (along[nearest, number] < 0.5)  # the joint at the nearer end of the nearest bone
+    joint = np.clip(joint, 0, len(chain) - 2)
+    softly = 0.08 * trunk_length(joints)
+    before, after = distances[joint, number] + softly, distances[joint + 1, number] + softly
+    return joint, before**_SHARP / (before**_SHARP + after**_SHARP)
+
+
+def _limb_moved(
+    points: np.ndarray, rest: np.ndarray, joints: np.ndarray, part: int, joint: np.ndarray, share: np.ndarray
+) -> np.ndarray:
+    """Where the points of a limb are in another pose."""
+    chain = list(CHAINS[part])
+    was, now = rest[chain], joints[chain]
+    angles, stretches = [_trunk_turn(rest, joints)], [np.eye(2)]
+    for bone in range(len(chain) - 1):
+        before, after = was[bone + 1] - was[bone], now[bone + 1] - now[bone]
+        length = max(float(np.linalg.norm(before)), 1e-6)
+        angles.append(_angle(after) - _angle(before))
+        along = before / length
+        ratio = np.clip(np.linalg.norm(after) / length, 0.15, 1.6)
+        stretches.append(np.eye(2) + (ratio - 1) * np.outer(along, along))
+    turned, stretched = np.array(angles), np.stack(stretches)
+    first = turned[joint]
+    turn = first + share * ((turned[joint + 1] - first + np.pi) % (2 * np.pi) - np.pi)
+    stretch = stretched[joint] + share[:, None, None] * (stretched[joint + 1] - stretched[joint])
+    cosine, sine = np.cos(turn), np.sin(turn)
+    way = np.einsum("pij,pj->pi", stretch, points - was[joint])
+    turned_way = np.stack([cosine * way[:, 0] - sine * way[:, 1], sine * way[:, 0] + cosine * way[:, 1]], 1)
+    return now[joint] + turned_way
+
+
+def _trunk_moved(points: np.ndarray, rest: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    corners = list(_CORNERS)
+    was, now = rest[corners], joints[corners]
+    middle_was, middle_now = was.mean(0), now.mean(0)
+    affine, *_ = np.linalg.lstsq(was - middle_was, now - middle_now, rcond=None)
+    return middle_now + (points - middle_was) @ _not_too_narrow(affine)
+
+
+def _not_too_narrow(affine: np.ndarray) -> np.ndarray:
+    """The same transformation, of which something is left where the trunk is seen from its side."""
+    u, sizes, v = np.linalg.svd(affine)
+    return (u * np.maximum(sizes, _LEAST_NARROW)) @ v
+
+
+def _head_share(points: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """How far each point goes along with the head."""
+    head = head_of(joints)
+    neck = joints[CHEST] + 0.4 * (head - joints[CHEST])
+    to_head = distance_to(points, neck, head + 0.6 * (head - joints[CHEST]))[0]
+    to_trunk = np.minimum(
+        distance_to(points, joints[HIPS], joints[CHEST])[0],
+        distance_to(points, joints[SHOULDER], joints[SHOULDER + 1])[0],
+    )
+    softly = 0.05 * trunk_length(joints)
+    to_head, to_trunk = to_head + softly, to_trunk + softly
+    return to_trunk**_SHARP / (to_trunk**_SHARP + to_head**_SHARP)
+
+
+def _head_moved(points: np.ndarray, rest: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    was, now = head_of(rest), head_of(joints)
+    turn = _angle(now - joints[CHEST]) - _angle(was - rest[CHEST])
+    cosine, sine = np.cos(turn), np.sin(turn)
+    return now + (points - was) @ np.array([[cosine, sine], [-sine, cosine]])
+
+
+def _trunk_turn(rest: np.ndarray, joints: np.ndarray) -> float:
+    return _angle(joints[CHEST] - joints[HIPS]) - _angle(rest[CHEST] - rest[HIPS])
+
+
+def _angle(way: np.ndarray) -> float:
+    return float(np.arctan2(way[1], way[0]))

@@ -1,0 +1,50 @@
+"""A figure drawn by hand, whose limbs have colours of their own: what is where can be told by its colour."""
+
+import cv2
+import numpy as np
+
+from cxanim.motion.landmarks import BODY_POINTS
+from cxanim.motion.skeleton import joints_of
+
+SIZE_PX = 256
+COLOURS = {"trunk": (200, 180, 60), "left_arm": (220, 40, 40), "right_arm": (40, 40, 220), "left_leg": (200, 60, 200),
+           "right_leg": (40, 180, 60), "head": (240, 200, 170)}  # fmt: skip
+_PLACES = {
+    11: (0.6, 0.3), 13: (0.7, 0.42), 15: (0.76, 0.54), 23: (0.55, 0.55), 25: (0.57, 0.73), 27: (0.58, 0.9),
+    19: (0.78, 0.58), 31: (0.62, 0.93),
+}  # fmt: skip
+
+
+def body_at_rest() -> np.ndarray:
+    """(33, 4) of somebody who faces the camera, arms a little spread."""
+    body = np.ones((BODY_POINTS, 4), np.float32)
+    body[:, 2] = 0
+    body[:11, :2] = (0.5, 0.18)
+    body[[7, 8], 0] = 0.54, 0.46
+    for number, (x, y) in _PLACES.items():
+        body[number, :2], body[number + 1, :2] = (x, y), (1 - x, y)
+    for hand, tips in ((15, (17, 21)), (27, (29,))):
+        for right in (0, 1):
+            for tip in tips:
+                body[tip + right, :2] = body[hand + right, :2] + (0.0, 0.03)
+    return body
+
+
+def draw(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The figure before a grey wall, (S, S, 3) uint8, and its matte (S, S) float32."""
+    picture = np.full((SIZE_PX, SIZE_PX, 3), 128, np.uint8)
+    joints = joints_of(body)[0]
+    at = [tuple(int(value) for value in np.round(place * SIZE_PX)) for place in joints]
+    for side, right in (("left", 0), ("right", 1)):
+        for name, chain in ((f"{side}_leg", (23, 25, 27, 31)), (f"{side}_arm", (11, 13, 15, 19))):
+            for a, b in zip(chain, chain[1:], strict=False):
+                cv2.line(picture, at[a + right], at[b + right], COLOURS[name], 14)
+    cv2.fillConvexPoly(picture, np.array([at[11], at[12], at[24], at[23]]), COLOURS["trunk"])
+    cv2.circle(picture, at[0], 22, COLOURS["head"], -1)
+    cv2.line(picture, at[0], at[34], COLOURS["head"], 12)
+    return picture, (picture != 128).any(2).astype(np.float32)
+
+
+def where(picture: np.ndarray, name: str, tolerance: int = 40) -> np.ndarray:
+    """(S, S) bool, which pixels have the colour of a part."""
+    return np.abs(picture.astype(int) - COLOURS[name]).max(2) < tolerance

@@ -1,0 +1,159 @@
+"""Whole figures of photos, through the doors: a picture and a capture or a video in, a video out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cxanim.cli import main
+from cxanim.errors import BadSetting, CxanimError, NoFigure
+from cxanim.images import read_image, write_image
+from cxanim.motion.bvh_poses import motion_from_bvh
+from cxanim.motion.recording import Motion
+from cxanim.pipelines.animate import AnimateSettings, animate
+from cxanim.pipelines.figure import observe_figure
+from cxanim.pipelines.watch import Watch
+from cxanim.video import open_video
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photographer of scikit-image, who is seen as a whole."""
+    from skimage import data
+
+    path = tmp_path_factory.mktemp("figure") / "photographer.png"
+    write_image(path, np.dstack([data.camera()] * 3))
+    return path
+
+
+@pytest.fixture(scope="module")
+def waving(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A capture, made here: both arms go up and down, the rest stands."""
+    sides = {"Left": 1, "Right": -1}
+    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 0 90 0", "CHANNELS 3 Xposition Yposition Zposition"]
+    lines += ["JOINT Head", "{", "OFFSET 0 60 0", "CHANNELS 0", "End Site", "{", "OFFSET 0 20 0", "}", "}"]
+    for side, x in sides.items():
+        limb = [("Arm", (18 * x, 50, 0)), ("ForeArm", (4 * x, -28, 0)), ("Hand", (2 * x, -26, 0))]
+        leg = [("UpLeg", (10 * x, 0, 0)), ("Leg", (1 * x, -42, 0)), ("Foot", (0, -42, 0)), ("ToeBase", (0, -4, 14))]
+        for chain in (limb, leg):
+            for name, offset in chain:
+                turns = "CHANNELS 1 Zrotation" if name == "Arm" else "CHANNELS 0"
+                lines += [f"JOINT {side}{name}", "{", "OFFSET " + " ".join(map(str, offset)), turns]
+            lines += ["End Site", "{", "OFFSET 0 -8 0", "}"] + ["}"] * len(chain)
+    frames = 24
+    lines += ["}", "MOTION", f"Frames: {frames}", "Frame Time: 0.04"]
+    for number in range(frames):
+        angle = 75 * np.sin(np.pi * number / (frames - 1))
+        lines.append(f"0 90 0 {angle:.3f} {-angle:.3f}")
+    path = tmp_path_factory.mktemp("capture") / "waving.bvh"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    with open_video(path) as video:
+        return list(video)
+
+
+def test_the_capture_that_is_made_here_is_one(waving: Path):
+    body = motion_from_bvh(waving).parts["body"]
+    assert len(body) == 24 and body[12, 15, 1] < body[0, 15, 1] - 0.1 and body[12, 16, 1] < body[0, 16, 1] - 0.1
+
+
+def test_a_figure_moves_as_a_capture_does(
+    standing: Path, waving: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    output = tmp_path / "waves.mp4"
+    assert main(["animate", str(standing), "--motion", str(waving), "-o", str(output), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["frames"], told["width_px"], told["height_px"]) == (24, 512, 512)
+    frames = frames_of(output)
+    picture = read_image(standing).rgb
+    lifted, back = (np.abs(frames[number].astype(int) - frames[0]).max(2) > 40 for number in (12, 23))
+    assert 0.01 < lifted.mean() < 0.3 and back.mean() < 0.1 * lifted.mean()
+    beside = np.abs(frames[12].astype(int) - picture).max(2)[:, -64:]  # where the figure never comes
+    assert (beside > 40).mean() < 0.001
+
+
+def test_a_part_of_a_motion_file_moves_it_too(standing: Path, waving: Path, tmp_path: Path):
+    motion_from_bvh(waving).save(tmp_path / "waving.npz")
+    settings = AnimateSettings(start_s=0.2, end_s=0.6)
+    rendered = animate(standing, tmp_path / "waving.npz", tmp_path / "part.mp4", settings)
+    assert rendered.frames == 10
+
+
+def test_who_is_cut_out_stays_transparent(standing: Path, waving: Path, tmp_path: Path):
+    figure = observe_figure(standing)
+    alpha = np.round(figure.matte * 255).astype(np.uint8)
+    Image.fromarray(np.dstack([figure.picture, alpha])).save(tmp_path / "cut.png")
+    rendered = animate(tmp_path / "cut.png", waving, tmp_path / "cut.webm")
+    assert rendered.frames == 24
+    with Image.open(_still(tmp_path / "cut.webm", tmp_path / "first.png")) as shown:
+        assert shown.mode == "RGBA"
+        there = np.asarray(shown.getchannel("A")) > 128
+    assert not there[:, -64:].any() and 0.5 < there.mean() / (alpha > 128).mean() < 1.5
+
+
+def _still(video: Path, output: Path) -> Path:
+    """The first frame with its alpha, as the program that writes videos reads it."""
+    import subprocess
+
+    import imageio_ffmpeg
+
+    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-c:v", "libvpx-vp9", "-i", str(video)]
+    subprocess.run([*program, "-frames:v", "1", "-pix_fmt", "rgba", str(output)], check=True)
+    return output
+
+
+def test_a_picture_without_a_figure_is_said(waving: Path, character: Path, photo: Path, tmp_path: Path):
+    Image.new("RGB", (300, 300), "grey").save(tmp_path / "wall.png")
+    for path in (tmp_path / "wall.png", photo):  # of the astronaut there is hardly more than the head
+        with pytest.raises(NoFigure, match=path.name):
+            animate(path, waving, tmp_path / "none.mp4")
+    assert not (tmp_path / "none.mp4").exists()
+
+
+def test_what_moves_faces_moves_no_figure_and_the_other_way_round(
+    standing: Path, waving: Path, photo: Path, tmp_path: Path
+):
+    with pytest.raises(CxanimError, match="smile moves a face and no figure"):
+        animate(standing, "smile", tmp_path / "no.mp4", AnimateSettings(moves="figure"))
+    with pytest.raises(CxanimError, match="waving.bvh moves a body"):
+        animate(photo, waving, tmp_path / "no.mp4", AnimateSettings(moves="face"))
+    with pytest.raises(BadSetting, match="quality"):
+        AnimateSettings(moves="figure", quality="draft")
+    with pytest.raises(BadSetting, match="puppet: got it for a figure"):
+        animate(standing, waving, tmp_path / "no.mp4", keep_puppet=tmp_path / "no.puppet")
+    faces = Motion(30.0, {"face": np.zeros((3, 478, 3), np.float32)})
+    faces.save(tmp_path / "faces.npz")
+    with pytest.raises(NoFigure, match="no body"):
+        animate(standing, tmp_path / "faces.npz", tmp_path / "no.mp4", AnimateSettings(moves="figure"))
+    with pytest.raises(BadSetting, match="start_s"):
+        animate(standing, waving, tmp_path / "no.mp4", AnimateSettings(start_s=99))
+
+
+def test_stopped_it_leaves_nothing_behind(standing: Path, waving: Path, tmp_path: Path):
+    with pytest.raises(CxanimError, match="Stopped"):
+        animate(standing, waving, tmp_path / "stopped.mp4", watch=Watch(should_stop=lambda: True))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_person_dances_as_another_one_does(test_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """A video of a body drives a photo of another one: limbs are where the driver's are, at the target's lengths."""
+    photo, driver = test_data / "portraits" / "moore_body_3.png", test_data / "bodies" / "lp_s13_dance.mp4"
+    output = tmp_path / "dance.mp4"
+    command = ["animate", str(photo), "--motion", str(driver), "--moves", "figure", "--end-s", "1", "-o", str(output)]
+    assert main([*command, "--longest-side", "512", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["frames"] == 25 and max(told["width_px"], told["height_px"]) == 512
+    frames = frames_of(output)
+    change = [np.abs(frame.astype(int) - frames[0]).mean() for frame in frames]
+    assert max(change) > 2
+
+
+def test_a_hand_alone_is_no_driver(test_data: Path, standing: Path, tmp_path: Path):
+    driver = test_data / "bodies" / "tfjs_asl_hand.mp4"
+    with pytest.raises(NoFigure, match="tfjs_asl_hand.mp4"):
+        animate(standing, driver, tmp_path / "no.mp4", AnimateSettings(moves="figure", end_s=2))
