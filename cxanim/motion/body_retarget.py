@@ -40,6 +40,7 @@ _STANDS_BELOW = 0.25  # body heights a second, below which a foot stands
 _NEAR_FLOOR = 0.12  # body heights above the floor, within which it may
 _SIZE_S, _FLOOR_S = 1.0, 2.0  # a camera comes nearer more slowly than limbs turn; a leap is shorter than that
 _LARGE = [CHEST, *(joint + right for joint in (ELBOW, WRIST, KNEE, ANKLE) for right in (0, 1))]
+_GIVES_WAY_S = 0.15
 _RELAX_S, _FORGET_S = 0.7, 0.8  # how fast a limb that is not seen falls back to rest, and a correction to nothing
 
 
@@ -124,6 +125,7 @@ class BodyRetarget:
         first: (35, 2) the driver's joints where the target stands where it does at rest.
         fps: of the frames.
         feet: whether feet stand while the driver's do.
+        foreshortening: how much of it arrives that a bone leads towards the camera, in [0, 1].
     """
 
     def __init__(
@@ -135,12 +137,13 @@ class BodyRetarget:
         fps: float,
         *,
         feet: bool = True,
+        foreshortening: float = 1.0,
     ):
         self._driver, self._rest, self._target = driver, rest, target
-        self._step_s = 1 / fps
+        self._step_s, self._foreshortening = 1 / fps, foreshortening
         self._both_legs = driver.has_legs and target.has_legs
-        own = target.height if self._both_legs else _trunk(target)
-        his = driver.height if self._both_legs else _trunk(driver)
+        # A step is as long as legs allow, and hips are as high.
+        own, his = ((_legs(build) if self._both_legs else _trunk(build)) for build in (target, driver))
         self._scale = own / his
         self._anchor_joint = HIPS if np.isfinite(driver.lengths[CHEST]) else CHEST
         self._first = first
@@ -154,6 +157,7 @@ class BodyRetarget:
         self._before: np.ndarray | None = None
         self._shift = np.zeros(2)
         self._stood: list[np.ndarray | None] = [None, None]
+        self._give = [np.zeros(2), np.zeros(2)]
 
     def next(self, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float) -> np.ndarray:
         """The target's joints (35, 2) in the next frame.
@@ -166,7 +170,7 @@ class BodyRetarget:
         seen = (visibility >= SEEN) & (visibility[PARENTS] >= SEEN) & self._known
         given = bones_of(joints)
         ratio = np.linalg.norm(given, axis=1) / np.where(seen, np.maximum(size * self._driver.lengths, 1e-6), 1.0)
-        long = self._lengths * np.minimum(ratio, _LONGEST_RATIO)
+        long = self._lengths * (1 + self._foreshortening * (np.minimum(ratio, _LONGEST_RATIO) - 1))
         wanted = given / np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-9) * long[:, None]
         relaxing = self._bones + (1 - np.exp(-self._step_s / _RELAX_S)) * (self._rest_bones - self._bones)
         self._bones = np.where(seen[:, None], wanted, relaxing)
@@ -195,41 +199,54 @@ class BodyRetarget:
     def _standing(
         self, placed: np.ndarray, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float
     ) -> np.ndarray:
-        """The same body, moved so that feet stand where they stood, and are not below the floor."""
+        """The same body, moved so that feet stand where they stood, and on the floor.
+
+        Nothing jumps: the whole body gives way at once only by a part, and the legs that stand make up for the rest.
+        """
         wanted: list[np.ndarray] = []
+        gone = np.exp(-self._step_s / _FORGET_S)
+        softly = 1.0 if self._before is None else 1 - np.exp(-self._step_s / _GIVES_WAY_S)
         for right in (0, 1):
             foot = _foot(placed, right)
-            if self._stands(joints, visibility, right, size, floor):
-                stood = self._stood[right]
-                if stood is None:
-                    stood = foot + self._shift
-                    stood[1] = min(stood[1], self._target.floor)
-                    self._stood[right] = stood
-                wanted.append(stood - foot)
-            else:
+            if not self._stands(joints, visibility, right, size, floor):
                 self._stood[right] = None
+                continue
+            stood = self._stood[right]
+            if stood is None:
+                stood = foot + self._shift + self._give[right]
+            sole = placed[[ANKLE + right, HEEL + right, TOE + right], 1].max() - foot[1]
+            stood = np.array([stood[0], stood[1] + softly * (self._target.floor - sole - stood[1])])
+            self._stood[right] = stood
+            wanted.append(stood - foot)
         if wanted:
-            self._shift = np.mean(wanted, axis=0)
+            self._shift = self._shift + softly * (np.mean(wanted, axis=0) - self._shift)
         else:
-            self._shift = self._shift * np.exp(-self._step_s / _FORGET_S)
+            self._shift = self._shift * gone
         placed = placed + self._shift
         for right in (0, 1):
             stood = self._stood[right]
-            if stood is not None:
-                _reach(placed, right, stood)
+            self._give[right] = self._give[right] * gone if stood is None else stood - _foot(placed, right)
+            _reach(placed, right, self._give[right])
         return placed
 
     def _stands(self, joints: np.ndarray, visibility: np.ndarray, right: int, size: float, floor: float) -> bool:
-        if self._before is None or visibility[ANKLE + right] < SEEN:
+        if visibility[ANKLE + right] < SEEN:
             return False
-        foot, before = _foot(joints, right), _foot(self._before, right)
+        foot = _foot(joints, right)
+        before = foot if self._before is None else _foot(self._before, right)
         height = size * self._driver.height
         slow = np.linalg.norm(foot - before) < _STANDS_BELOW * height * self._step_s
         return bool(slow and floor - foot[1] < _NEAR_FLOOR * height)
 
 
 def retargeted(
-    bodies: Sequence[np.ndarray | None], fps: float, rest: np.ndarray, target: Build, *, feet: bool = True
+    bodies: Sequence[np.ndarray | None],
+    fps: float,
+    rest: np.ndarray,
+    target: Build,
+    *,
+    feet: bool = True,
+    foreshortening: float = 1.0,
 ) -> list[np.ndarray]:
     """What a target does for a driver's bodies, each (33, 4) or None, which are all known beforehand.
 
@@ -245,7 +262,7 @@ def retargeted(
         raise ValueError("bodies: got none, expected at least one")
     joints, visibility = joints_of(np.stack(known))
     filmed = Filmed.of(joints, visibility, fps)
-    worker = BodyRetarget(filmed.build, rest, target, joints[0], fps, feet=feet)
+    worker = BodyRetarget(filmed.build, rest, target, joints[0], fps, feet=feet, foreshortening=foreshortening)
     depths = depths_of(np.stack(known))
     made, at = [], -1
     for body in bodies:
@@ -269,13 +286,16 @@ def _trunk(build: Build) -> float:
     return float(trunk if np.isfinite(trunk) else 1.4 * 2 * build.lengths[SHOULDER])
 
 
+def _legs(build: Build) -> float:
+    return float(build.lengths[KNEE] + build.lengths[ANKLE])
+
+
 def _foot(joints: np.ndarray, right: int) -> np.ndarray:
     return (joints[ANKLE + right] + joints[TOE + right]) / 2
 
 
-def _reach(joints: np.ndarray, right: int, stood: np.ndarray) -> None:
-    """Let a leg give way, hip apart, until its foot is where it stood."""
-    way = stood - _foot(joints, right)
+def _reach(joints: np.ndarray, right: int, way: np.ndarray) -> None:
+    """Let a leg give way, hip apart, so that its foot goes so far."""
     for joint in (ANKLE, HEEL, TOE):
         joints[joint + right] += way
     joints[KNEE + right] += way / 2

@@ -87,6 +87,17 @@ def cut_into_layers(picture: np.ndarray, matte: np.ndarray, joints: np.ndarray) 
     return layers
 
 
+def nearest_part(places: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """The part (N,) whose bones are nearest to each of some places (N, 2)."""
+    spine = [(CHEST, HIPS), (0, CHEST), (SHOULDER, SHOULDER + 1), (HIP, HIP + 1)]
+    bones = {TRUNK: spine} | {part: _bones(part) for part in CHAINS}
+    distances = [
+        np.min([distance_to(places, joints[start], joints[end])[0] for start, end in bones[part]], axis=0)
+        for part in range(5)
+    ]
+    return np.argmin(distances, axis=0)
+
+
 def distance_to(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance (...) of places (..., 2) to a stretch, and how far along it they lie, in [0, 1]."""
     way = end - start

@@ -8,7 +8,6 @@ along with hips and shoulders, affinely, and the head turns on it.
 Convention: joints (35, 2) as in `skeleton.py`, normalised to the square picture; pixel centres.
 """
 
-import cv2
 import numpy as np
 
 from cxanim.motion.limb_parts import (
@@ -22,10 +21,9 @@ from cxanim.motion.limb_parts import (
     head_of,
     trunk_length,
 )
+from cxanim.motion.sheet import Sheet, before, mesh_over
 from cxanim.motion.skeleton import CHEST, HIP, HIPS, SHOULDER
-from cxanim.motion.triangles import interpolation, paint
 
-_CELLS = 40  # along a side of the picture
 _SHARP = 4  # how quickly one bone's share gives way to the next
 _CORNERS = (SHOULDER, SHOULDER + 1, HIP, HIP + 1)
 _BEHIND = 0.35  # lengths of the trunk by which elbow and wrist are farther than it, from which an arm is behind it
@@ -46,67 +44,43 @@ class LimbWarp:
         if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
             raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
         self.size_px, self._plate, self._joints = picture.shape[0], plate, joints
-        self._sheets = [_Sheet(layer, joints) for layer in cut_into_layers(picture, matte, joints)]
+        self._limbs = [_Limb(layer, joints) for layer in cut_into_layers(picture, matte, joints)]
 
     def show(self, joints: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with the figure's joints as `joints` (35, 2), or with their depth (35, 3)."""
-        shown, alpha = self._figure(joints)
-        return cv2.add(shown, cv2.multiply(self._plate, cv2.merge([255 - alpha] * 3), scale=1 / 255))
+        return before(self._plate, self.show_with_alpha(joints))
 
     def show_with_alpha(self, joints: np.ndarray) -> np.ndarray:
         """The figure alone, (S, S, 4): premultiplied colours, and where it is."""
-        return np.dstack(self._figure(joints))
-
-    def _figure(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         behind = _arms_behind(joints[:, 2]) if joints.shape[1] == 3 else frozenset()
         joints = joints[:, :2]
         canvas = np.zeros((self.size_px, self.size_px, 4), np.uint8)
-        ordered = [sheet for sheet in self._sheets if sheet.part in behind]
-        ordered += [sheet for sheet in self._sheets if sheet.part not in behind]
-        for sheet in ordered:
-            sheet.lay(canvas, joints)
-        return np.ascontiguousarray(canvas[..., :3]), np.ascontiguousarray(canvas[..., 3])
+        ordered = [limb for limb in self._limbs if limb.part in behind]
+        ordered += [limb for limb in self._limbs if limb.part not in behind]
+        for limb in ordered:
+            limb.lay(canvas, joints)
+        return canvas
 
 
-class _Sheet:
-    """One layer as a sheet of triangles that hangs on joints."""
+class _Limb:
+    """One layer, on a sheet that hangs on joints."""
 
     def __init__(self, layer: Layer, joints: np.ndarray):
-        self.part, self._picture = layer.part, layer.picture
-        self._size = layer.picture.shape[0]
-        self._points, self._triangles = _mesh(layer.picture[..., 3] > 0)
-        self._rest = joints
+        self.part, self._rest = layer.part, joints
+        points, triangles = mesh_over(layer.picture[..., 3] > 0)
+        self._points = points
         if self.part == TRUNK:
-            self._share = _head_share(self._points, joints)
-            # The head lies over the shoulders.
-            far = self._share[self._triangles].mean(1)
+            self._share = _head_share(points, joints)
+            out = self._share
         else:
-            self._joint, self._share = _hung(self._points, joints, self.part)
-            far = (self._joint + self._share)[self._triangles].mean(1)
-        self._order = np.argsort(far, kind="stable")
-        self._ways = np.full((self._size, self._size), -1, np.int32)
+            self._joint, self._share = _hung(points, joints, self.part)
+            out = self._joint + self._share
+        # What is farther out along a limb lies over what is nearer, and the head over the shoulders.
+        self._sheet = Sheet(layer.picture, points, triangles, np.argsort(out[triangles].mean(1), kind="stable"))
 
     def lay(self, canvas: np.ndarray, joints: np.ndarray) -> None:
         """Lay it over a canvas (S, S, 4) of premultiplied colours, in another pose."""
-        moved = self._moved(joints)
-        corners = moved[self._triangles] * self._size
-        low = np.floor(corners.min((0, 1))).astype(int) - 1
-        high = np.ceil(corners.max((0, 1))).astype(int) + 2
-        (left, top), (right, bottom) = np.clip(low, 0, self._size), np.clip(high, 0, self._size)
-        if right <= left or bottom <= top:
-            return
-        painted = self._ways[top:bottom, left:right]
-        painted = paint(np.ascontiguousarray(painted), corners - (left, top), self._order)
-        rows, columns = np.nonzero(painted >= 0)
-        places = np.stack([columns + 0.5, rows + 0.5], 1)
-        which = painted[rows, columns]
-        points = interpolation(places, which, corners - (left, top), self._triangles, len(self._points))
-        look = np.full((bottom - top, right - left, 2), -2.0, np.float32)
-        look[rows, columns] = points @ (self._points * self._size).astype(np.float32) - 0.5
-        seen = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        under = canvas[top:bottom, left:right]
-        clear = cv2.merge([255 - seen[..., 3]] * 4)
-        under[:] = cv2.add(seen, cv2.multiply(under, clear, scale=1 / 255))
+        self._sheet.lay(canvas, self._moved(joints))
 
     def _moved(self, joints: np.ndarray) -> np.ndarray:
         if self.part == TRUNK:
@@ -121,20 +95,6 @@ def _arms_behind(depths: np.ndarray) -> frozenset[int]:
     trunk = depths[list(_CORNERS)].mean()
     arms = {arm: depths[list(CHAINS[arm][1:3])].mean() for arm in (LEFT_ARM, RIGHT_ARM)}
     return frozenset(arm for arm, depth in arms.items() if depth - trunk > _BEHIND)
-
-
-def _mesh(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (P, 2), normalised, and triangles (T, 3) that cover a mask (S, S) with a margin."""
-    cells = cv2.resize(mask.astype(np.float32), (_CELLS, _CELLS), interpolation=cv2.INTER_AREA) > 0
-    cells = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    rows, columns = np.nonzero(cells)
-    side = _CELLS + 1
-    corner = rows * side + columns
-    squares = np.stack([corner, corner + 1, corner + side, corner + side + 1], 1)
-    triangles = np.concatenate([squares[:, [0, 1, 2]], squares[:, [1, 3, 2]]])
-    used, triangles = np.unique(triangles, return_inverse=True)
-    points = np.stack([used % side, used // side], 1) / _CELLS
-    return points.astype(np.float64), triangles.reshape(-1, 3).astype(np.int32)
 
 
 def _hung(points: np.ndarray, joints: np.ndarray, part: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from cxanim.pipelines.drive import Rendered, keeps_alpha, render_drive
 from cxanim.pipelines.drive_settings import DriveSettings
 from cxanim.pipelines.figure import LARGEST_FIGURE_PX, observe_figure
 from cxanim.pipelines.figure_driver import prepare_figure_drive
+from cxanim.pipelines.placed_figure import PlacedFigure
 from cxanim.pipelines.watch import Watch
 
 
@@ -22,6 +23,9 @@ def animate_figure(
     *,
     longest_side_px: int = LARGEST_FIGURE_PX,
     beside: Path | None = None,
+    placed: PlacedFigure | None = None,
+    mask: Path | None = None,
+    alone: bool = False,
 ) -> Rendered:
     """Make a video in which the figure of a photo moves.
 
@@ -33,21 +37,26 @@ def animate_figure(
         watch: who is told, and may stop it.
         longest_side_px: of the video.
         beside: a second video to write, which shows the driver, or the still photo, on the left of the result.
+        placed: its joints, where a person has placed them; found if None.
+        mask: a picture that is white where the figure is; found if None.
+        alone: show the figure without what is behind it.
 
     Raises:
         UnreadableImage, UnreadableMotion, UnreadableVideo, NoFigure, TooLarge, BadSetting, CannotWrite, Cancelled.
     """
-    figure = observe_figure(photo, longest_side_px)
-    ready = prepare_figure_drive(motion, figure.joints, figure.build, settings, settings.smoothing, watch)
+    figure = observe_figure(photo, longest_side_px, placed, mask)
+    ready = prepare_figure_drive(motion, figure, settings, settings.smoothing, watch)
     warp = figure.warp()
-    with_alpha = figure.is_cut_out and keeps_alpha(output)
+    alone = alone or figure.is_cut_out
+    with_alpha = alone and keeps_alpha(output)
 
     def shown(joints: np.ndarray) -> np.ndarray:
-        if not with_alpha:
+        if not alone:
             return figure.framed(warp.show(joints))
         layer = figure.framed(warp.show_with_alpha(joints))
         clear = cv2.merge([255 - layer[..., 3]] * 3)
-        return np.dstack([cv2.add(np.ascontiguousarray(layer[..., :3]), clear), layer[..., 3]])
+        before_white = cv2.add(np.ascontiguousarray(layer[..., :3]), clear)
+        return np.dstack([before_white, layer[..., 3]]) if with_alpha else before_white
 
     still = figure.framed(figure.square)
     height_px, width_px = still.shape[:2]

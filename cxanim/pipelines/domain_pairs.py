@@ -17,6 +17,8 @@ from cxanim.pipelines.refine import as_tensor
 
 _GRID, _AT_ONCE, _LEAST_CUT = 4, 16, 0.92
 _NEIGHBOURS = 10
+# How much tints count beside layout: a source that looks at another tint learns the grey between all of them.
+_TINT = 0.3
 
 
 class DomainPairs:
@@ -47,7 +49,8 @@ class DomainPairs:
         if alike:
             wanted = [*targets, *(one[:, ::-1] for one in targets)]
             given, asked = (_features(some, size_px, eyes, layer, device) for some in (sources, wanted))
-            self._looks_at = _most_alike(given, asked, min(alike, len(wanted))).cpu().numpy()
+            likeness = _likeness(given, asked) + _TINT * _likeness(_tints(sources), _tints(wanted)).to(device)
+            self._looks_at = _most_alike(likeness, min(alike, len(wanted))).cpu().numpy()
 
     def draw(self, random: np.random.Generator, batch: int) -> tuple[Tensor, Tensor]:
         """Sources and targets, (B, 3, S, S) each in [0, 1]: both of a pair are cut alike, and half of all mirrored."""
@@ -66,17 +69,24 @@ class DomainPairs:
         return (cut[0][:, ::-1], cut[1][:, ::-1]) if mirrored else (cut[0], cut[1])
 
 
-def _most_alike(given: Tensor, asked: Tensor, count: int) -> Tensor:
-    """Indices (N, count) of the features (M, C, 4, 4) that are most like each of (N, C, 4, 4).
+def _likeness(given: Tensor, asked: Tensor) -> Tensor:
+    """How alike (N, M) what is seen of sources (N, C, 4, 4) and of targets (M, C, 4, 4) is, in [-1, 1].
 
-    Each set is seen from its own mean, or the targets that are least of their kind would be found. What is everybody's
-    neighbour counts less: CSLS of A. Conneau et al., "Word Translation Without Parallel Data", ICLR 2018, equation 3.
+    Each set is seen from its own mean, or the targets that are least of their kind would be found.
     """
     given, asked = (
         F.normalize((one - one.mean(dim=(0, 2, 3), keepdim=True)).flatten(1), dim=1) for one in (given, asked)
     )
-    likeness = given @ asked.T
-    popularity = likeness.topk(min(_NEIGHBOURS, len(given)), dim=0).values.mean(dim=0)
+    return given @ asked.T
+
+
+def _most_alike(likeness: Tensor, count: int) -> Tensor:
+    """Numbers (N, count) of the targets that are most like each source, by how alike they are (N, M).
+
+    What is everybody's neighbour counts less: CSLS of A. Conneau et al., "Word Translation Without Parallel Data", ICLR
+    2018, equation 3.
+    """
+    popularity = likeness.topk(min(_NEIGHBOURS, len(likeness)), dim=0).values.mean(dim=0)
     return (2 * likeness - popularity).topk(count, dim=1).indices
 
 
@@ -103,3 +113,14 @@ def _features(
             some = np.stack([resized(one, size_px) for one in pictures[first : first + _AT_ONCE]])
             seen.append(F.adaptive_avg_pool2d(eyes(as_tensor(some, device))[layer], _GRID))
     return torch.cat(seen)
+
+
+def _tints(pictures: Sequence[np.ndarray]) -> Tensor:
+    """The tint of each in the fields of the same grid, a* and b* of CIELAB, (N, 2, 4, 4)."""
+    grids = [
+        cv2.resize(
+            cv2.cvtColor(one, cv2.COLOR_RGB2LAB).astype(np.float32), (_GRID, _GRID), interpolation=cv2.INTER_AREA
+        )
+        for one in pictures
+    ]
+    return torch.from_numpy(np.stack(grids)[..., 1:]).permute(0, 3, 1, 2)

@@ -6,14 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cxanim.errors import NoFigure
+from cxanim.errors import CxanimError, NoFigure
+from cxanim.images import read_image
 from cxanim.motion.body_retarget import Build
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_body, find_faces, person_matte
+from cxanim.motion.drawing_matte import drawing_matte
+from cxanim.motion.drawing_warp import DrawingWarp
 from cxanim.motion.limb_warp import LimbWarp
 from cxanim.motion.matte import background_plate
 from cxanim.motion.skeleton import joints_of, shows_a_figure
 from cxanim.pipelines.photo import read_picture
+from cxanim.pipelines.placed_figure import PlacedFigure
 
 LARGEST_FIGURE_PX = 1280
 _SURE = (0.3, 0.8)  # of what the segmentation says: less is wall, more is person
@@ -29,6 +33,7 @@ class Figure:
         matte: (S, S) float32, what of the square is the figure.
         joints, visibility: (35, 2) and (35,), in the square.
         is_cut_out: whether the matte is the picture's own alpha.
+        is_drawn: whether its joints were placed by hand: it is bent as one sheet then.
         notes: what a person should know.
     """
 
@@ -38,6 +43,7 @@ class Figure:
     joints: np.ndarray
     visibility: np.ndarray
     is_cut_out: bool
+    is_drawn: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -45,14 +51,15 @@ class Figure:
         """How it is made, as far as one picture tells."""
         return Build.of(self.joints[None], self.visibility[None])
 
-    def warp(self) -> LimbWarp:
+    def warp(self) -> LimbWarp | DrawingWarp:
         """What shows it in other poses."""
         if self.is_cut_out:
             plate = np.full_like(self.square, 255)
         else:
             rim = max(3, len(self.square) // 48)
             plate = background_plate(self.square, cv2.dilate(self.matte, np.ones((rim, rim), np.uint8)))
-        return LimbWarp(self.square, self.matte, self.joints, plate)
+        kind = DrawingWarp if self.is_drawn else LimbWarp
+        return kind(self.square, self.matte, self.joints, plate)
 
     def framed(self, square: np.ndarray) -> np.ndarray:
         """What of a square (S, S, C) is the picture, (h, w, C): without what was added to make it one."""
@@ -63,24 +70,33 @@ class Figure:
         return np.ascontiguousarray(square[top : top + rows, left : left + columns])
 
 
-def observe_figure(path: Path, longest_side_px: int = LARGEST_FIGURE_PX) -> Figure:
+def observe_figure(
+    path: Path,
+    longest_side_px: int = LARGEST_FIGURE_PX,
+    placed: PlacedFigure | None = None,
+    mask: Path | None = None,
+) -> Figure:
     """Read a picture and find the figure in it.
 
     Args:
         path: the picture.
         longest_side_px: the square's side at most.
+        placed: its joints, where a person has placed them; found if None.
+        mask: a picture of the same shape, white where the figure is; found if None.
 
     Raises:
         UnreadableImage, TooLarge.
         NoFigure: there is none, or too little of one.
+        CxanimError: joints or mask are of another picture.
     """
     path = Path(path)
     picture, alpha = read_picture(path)
     height, width = picture.shape[:2]
-    body = find_body(picture)
+    body = find_body(picture) if placed is None else placed.body(width, height)
     if body is None:
         raise NoFigure(
-            f"No figure was found in {path.name}.", "Use a picture of one person, from the hips up at least."
+            f"No figure was found in {path.name}.",
+            "Use a picture of one person, from the hips up at least, or place its joints.",
         )
     joints, visibility = joints_of(body)
     if not shows_a_figure(body):
@@ -90,15 +106,37 @@ def observe_figure(path: Path, longest_side_px: int = LARGEST_FIGURE_PX) -> Figu
         )
     size = min(max(height, width), longest_side_px, LARGEST_FIGURE_PX)
     window = Crop.whole(width, height)
-    matte = person_matte(picture) if alpha is None else alpha.astype(np.float32) / 255
-    if alpha is None:
-        matte = np.clip((matte - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
+    matte = _matte(picture, alpha, mask, is_drawn=placed is not None)
+    if matte.max() < 0.5:
+        raise NoFigure(
+            f"Nothing stands out from the ground of {path.name}.", "Give a mask: white where the figure is, else black."
+        )
     square = window.cut(picture, size)
     beyond = cv2.copyMakeBorder(matte, *_edges(height, width), cv2.BORDER_CONSTANT, value=0.0)
     matte = cv2.resize(beyond, (size, size), interpolation=cv2.INTER_AREA)
-    people = len(find_faces(picture, everyone=True))
+    people = len(find_faces(picture, everyone=True)) if placed is None else 0
     notes = (f"{path.name} shows {people} people: the one that is found first is moved.",) if people > 1 else ()
-    return Figure(picture, square, matte.astype(np.float32), joints, visibility, alpha is not None, notes)
+    is_cut_out = alpha is not None and mask is None
+    return Figure(picture, square, matte.astype(np.float32), joints, visibility, is_cut_out, placed is not None, notes)
+
+
+def _matte(picture: np.ndarray, alpha: np.ndarray | None, mask: Path | None, *, is_drawn: bool) -> np.ndarray:
+    """What of a picture is the figure, (H, W) float32 in [0, 1]."""
+    if mask is not None:
+        image = read_image(mask)
+        height, width = picture.shape[:2]
+        own_height, own_width = image.rgb.shape[:2]
+        if abs(own_height * width / own_width - height) > max(1.0, 0.01 * height):
+            problem = f"The mask {mask.name} is {own_width}x{own_height}, the picture {width}x{height}."
+            raise CxanimError(problem, "Paint it on the picture itself.")
+        grey = cv2.resize(image.rgb.max(axis=2), (width, height), interpolation=cv2.INTER_AREA)
+        return grey.astype(np.float32) / 255
+    if alpha is not None:
+        return alpha.astype(np.float32) / 255
+    if is_drawn:
+        return drawing_matte(picture)
+    matte = person_matte(picture)
+    return np.clip((matte - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
 
 
 def _edges(height: int, width: int) -> tuple[int, int, int, int]:

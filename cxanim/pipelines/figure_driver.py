@@ -3,10 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from cxanim.errors import BadSetting, CxanimError, NoFigure
-from cxanim.motion.body_retarget import Build, retargeted
+from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.bvh_poses import BVH_SUFFIX, motion_from_bvh
 from cxanim.motion.detect import Detector
 from cxanim.motion.pose import Pose
@@ -16,10 +14,13 @@ from cxanim.motion.skeleton import shows_a_figure
 from cxanim.pipelines.clip import DETECTION_SIDE_PX
 from cxanim.pipelines.drive_settings import DriverSettings, check_times
 from cxanim.pipelines.driver import MOTION_SUFFIX, Drive, is_still
+from cxanim.pipelines.figure import Figure
 from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video, probe_video
 
 _LEAST_SEEN = 0.5  # share of frames that must show a body: in a hand, too, the detector sees one now and then
+
+_OF_A_DRAWING = 0.3
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,13 @@ def has_bodies_only(driver: str | Path) -> bool:
 
 
 def prepare_figure_drive(
-    driver: str | Path, rest: np.ndarray, target: Build, settings: DriverSettings, smoothing: float, watch: Watch
+    driver: str | Path, figure: Figure, settings: DriverSettings, smoothing: float, watch: Watch
 ) -> Drive:
-    """Find out where a figure's joints (35, 2) are in every frame.
+    """Find out where a figure's joints (35, 3) are in every frame, and at what depth.
 
     Args:
         driver: a video, a motion file with bodies, or a BVH capture.
-        rest: (35, 2) the figure's own joints.
-        target: how it is made.
+        figure: who is to move.
         settings: which part of the driver is used.
         smoothing: how calm the motion is made.
         watch: who is told.
@@ -84,8 +84,10 @@ def prepare_figure_drive(
         seen = film_body(path, settings, watch)
         motion, video, notes = seen.motion, path, seen.notes
     bodies = [pose.body for pose in motion.calmed(smoothing, longest_gap_s=0.5)]
-    faces = retargeted(bodies, motion.fps, rest, target)
-    return Drive(iter(faces), len(faces), motion.fps, video, start_s=settings.start_s if video else 0.0, notes=notes)
+    # A drawing has no depth: a limb that leads towards the camera would crumple its sheet.
+    foreshortening = _OF_A_DRAWING if figure.is_drawn else 1.0
+    joints = retargeted(bodies, motion.fps, figure.joints, figure.build, foreshortening=foreshortening)
+    return Drive(iter(joints), len(joints), motion.fps, video, start_s=settings.start_s if video else 0.0, notes=notes)
 
 
 def film_body(path: Path, settings: DriverSettings, watch: Watch) -> FilmedBody:
