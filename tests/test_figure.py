@@ -5,15 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from figures import SIZE_PX, body_at_rest, draw, where
 from PIL import Image
 
 from cxanim.cli import main
 from cxanim.errors import BadSetting, CxanimError, NoFigure
 from cxanim.images import read_image, write_image
 from cxanim.motion.bvh_poses import motion_from_bvh
+from cxanim.motion.drawing_matte import drawing_matte
 from cxanim.motion.recording import Motion
 from cxanim.pipelines.animate import AnimateSettings, animate
 from cxanim.pipelines.figure import observe_figure
+from cxanim.pipelines.placed_figure import PlacedFigure
 from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video
 
@@ -157,3 +160,92 @@ def test_a_hand_alone_is_no_driver(test_data: Path, standing: Path, tmp_path: Pa
     driver = test_data / "bodies" / "tfjs_asl_hand.mp4"
     with pytest.raises(NoFigure, match="tfjs_asl_hand.mp4"):
         animate(standing, driver, tmp_path / "no.mp4", AnimateSettings(moves="figure", end_s=2))
+
+
+JOINTS = {
+    "head": (128, 46), "left_shoulder": (154, 77), "right_shoulder": (102, 77), "left_elbow": (179, 108),
+    "right_elbow": (77, 108), "left_wrist": (195, 138), "right_wrist": (61, 138), "left_hip": (141, 141),
+    "right_hip": (115, 141), "left_knee": (146, 187), "right_knee": (110, 187), "left_ankle": (148, 230),
+    "right_ankle": (108, 230),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A figure drawn on grey paper, lit from one side."""
+    picture, _ = draw(body_at_rest())
+    light = np.linspace(0.85, 1.1, SIZE_PX)[None, :, None]
+    grain = np.random.default_rng(0).normal(0, 2, picture.shape)
+    path = tmp_path_factory.mktemp("drawing") / "drawing.png"
+    write_image(path, np.clip(picture * light + grain, 0, 255).astype(np.uint8))
+    return path
+
+
+@pytest.fixture
+def joints(tmp_path: Path) -> Path:
+    path = tmp_path / "joints.json"
+    path.write_text(json.dumps({"joints": JOINTS, "picture": [SIZE_PX, SIZE_PX]}))
+    return path
+
+
+def test_what_is_drawn_is_told_from_its_paper(drawing: Path):
+    matte = drawing_matte(read_image(drawing).rgb) > 0.5
+    wanted = draw(body_at_rest())[1] > 0.5
+    assert (matte & wanted).sum() / (matte | wanted).sum() > 0.85
+    assert not drawing_matte(np.full((90, 120, 3), 200, np.uint8)).any()
+
+
+def test_a_drawing_moves_by_the_joints_that_were_placed(drawing: Path, joints: Path, waving: Path, tmp_path: Path):
+    output = tmp_path / "drawn.mp4"
+    assert main(["animate", str(drawing), "--motion", str(waving), "--joints", str(joints), "-o", str(output)]) == 0
+    frames = frames_of(output)
+    assert len(frames) == 24
+    up, down = (np.flatnonzero(where(frames[number], "left_arm", 60).sum(1) > 3).max() for number in (12, 0))
+    assert up < down - 20  # the hand, which hung lowest
+
+
+def test_a_mask_says_what_the_figure_is_and_its_ground_may_be_left_away(
+    drawing: Path, joints: Path, waving: Path, tmp_path: Path
+):
+    mask = np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8)
+    mask[:, SIZE_PX // 2 :] = 255
+    write_image(tmp_path / "mask.png", mask)
+    command = ["animate", str(drawing), "--motion", str(waving), "--joints", str(joints), "--background", "none"]
+    assert main([*command, "--mask", str(tmp_path / "mask.png"), "-o", str(tmp_path / "half.mp4")]) == 0
+    first = frames_of(tmp_path / "half.mp4")[0]
+    assert (
+        (first[:, :60] > 240).all() and where(first, "left_leg", 60).any() and not where(first, "right_leg", 60).any()
+    )
+    write_image(tmp_path / "other.png", np.zeros((10, 90, 3), np.uint8))
+    assert main([*command, "--mask", str(tmp_path / "other.png"), "-o", str(tmp_path / "no.mp4")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("[]", 'no "joints"'), ("{", "does not say"), ('{"joints": {"nose": [1, 2]}}', "'nose'"),
+        ('{"joints": {"head": [1, 2]}}', "left_shoulder is missing"), ('{"joints": {"head": [1, "x"]}}', "head"),
+        (json.dumps({"joints": JOINTS, "picture": [100, 400]}), "another shape"),
+        (json.dumps({"joints": JOINTS | {"head": (9000, 0)}}), "far outside"),
+    ],
+)  # fmt: skip
+def test_joints_that_are_none_are_said(
+    drawing: Path, waving: Path, tmp_path: Path, said: str, words: str, capfd: pytest.CaptureFixture[str]
+):
+    (tmp_path / "bad.json").write_text(said)
+    command = ["animate", str(drawing), "--motion", str(waving), "--joints", str(tmp_path / "bad.json")]
+    assert main([*command, "-o", str(tmp_path / "no.mp4")]) == 2
+    assert words in capfd.readouterr().err and not (tmp_path / "no.mp4").exists()
+
+
+def test_joints_are_kept_as_they_were_written():
+    placed = PlacedFigure.from_dict({"joints": JOINTS, "picture": [256, 256]})
+    assert PlacedFigure.from_dict(json.loads(json.dumps(placed.to_dict()))) == placed
+
+
+def test_what_is_for_figures_is_refused_for_faces(photo: Path, tmp_path: Path):
+    with pytest.raises(BadSetting, match="background"):
+        animate(photo, "smile", tmp_path / "no.mp4", AnimateSettings(background="none"))
+    with pytest.raises(BadSetting, match="joints"):
+        placed = PlacedFigure.from_dict({"joints": JOINTS})
+        animate(photo, "smile", tmp_path / "no.mp4", AnimateSettings(moves="face"), joints=placed)

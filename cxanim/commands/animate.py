@@ -30,12 +30,20 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--puppet", type=Path, metavar="NAME.puppet", help="keep the puppet that is made")
     add_beside(parser)
     add_landmarks(parser)
+    parser.add_argument(
+        "--joints", type=Path, metavar="FILE.json",
+        help="where the joints of a whole figure are, as a drawing's: {\"joints\": {\"head\": [x, y], ...}} in pixels",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mask", type=Path, metavar="FILE", help="a picture that is white where the whole figure is, black elsewhere"
+    )  # fmt: skip
     add_flags(parser.add_argument_group("settings"), AnimateSettings)
     add_machine(parser)
 
 
 def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.animate import AnimateSettings, animate
+    from cxanim.pipelines.placed_figure import read_placed_figure
 
     rendered = animate(
         flags.photo,
@@ -48,6 +56,8 @@ def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         keep_puppet=flags.puppet,
         beside=flags.beside,
         neutral_picture=flags.neutral_picture,
+        joints=read_placed_figure(flags.joints) if flags.joints else None,
+        mask=flags.mask,
     )
     terminal.say(*rendered.notes)
     return rendered.to_dict()

@@ -19,6 +19,7 @@ from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import Photo, observe_everyone, observe_photo, photo_puppet
 from cxanim.pipelines.photo_set import driver_lessons
 from cxanim.pipelines.placed_face import PlacedFace
+from cxanim.pipelines.placed_figure import PlacedFigure
 from cxanim.pipelines.puppet import SIZES_PX, Puppet, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.scene import Scene
@@ -43,6 +44,10 @@ class AnimateSettings(DriveSettings):
     moves: str = setting(
         "auto", "what moves: the face, or the whole figure with its limbs; auto moves the figure where the motion has "
         "no face, as a BVH capture", choices=("auto", "face", "figure"),
+    )  # fmt: skip
+    background: str = setting(
+        "kept", "what is behind a whole figure; none leaves it alone, transparent in .webm and .gif, else before white",
+        choices=("kept", "none"),
     )  # fmt: skip
     crop: bool = setting(False, "give the square round the face alone instead of the whole photo")
     longest_side: int = setting(
@@ -87,6 +92,8 @@ def animate(
     keep_puppet: Path | None = None,
     beside: Path | None = None,
     neutral_picture: Path | None = None,
+    joints: PlacedFigure | None = None,
+    mask: Path | None = None,
     training_machine: Machine | None = None,
     where: Call = here,
 ) -> Rendered:
@@ -105,6 +112,8 @@ def animate(
         keep_puppet: where to keep the puppet that was made.
         beside: a second video to write, which shows the driver, or the still photo, on the left of the result.
         neutral_picture: a picture of the relaxed face of whom the still picture shows; guessed if None.
+        joints: where a person has placed the joints of a whole figure, which moves then; found if None.
+        mask: a picture that is white where the whole figure is; found if None.
         training_machine, where: where to train, where that is somewhere else (see `fit.train`).
 
     Raises:
@@ -114,13 +123,26 @@ def animate(
     settings, machine, watch = settings or AnimateSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
     ensure_results_writable(output, beside, motion)
-    if settings.moves == "figure" or (settings.moves == "auto" and has_bodies_only(motion)):
+    if moves_figure(settings, motion, joints):
         for what, given in {"landmarks": placed, "puppet": keep_puppet, "neutral_picture": neutral_picture}.items():
             if given is not None:
                 raise BadSetting(f"{what}: got it for a figure, and it is for faces.", "Leave it away.")
         settings = replace(settings, moves="figure")  # which says what does not go with it
-        longest_px = min(settings.longest_side, LARGEST_FIGURE_PX)
-        return animate_figure(photo, motion, output, settings, watch, longest_side_px=longest_px, beside=beside)
+        return animate_figure(
+            photo,
+            motion,
+            output,
+            settings,
+            watch,
+            longest_side_px=min(settings.longest_side, LARGEST_FIGURE_PX),
+            beside=beside,
+            placed=joints,
+            mask=mask,
+            alone=settings.background == "none",
+        )
+    for what, is_given in {"mask": mask is not None, "background": settings.background != "kept"}.items():
+        if is_given:
+            raise BadSetting(f"{what}: got it for a face, and it is for whole figures.", "Leave it away.")
     if keep_puppet is not None:
         ensure_puppet_writable(keep_puppet)
     seen = _observed(Path(photo), settings, placed, keep_puppet)
@@ -178,6 +200,13 @@ def animate(
         with_alpha=with_alpha,
     )
     return replace(rendered, notes=seen[0].notes + rendered.notes)
+
+
+def moves_figure(settings: AnimateSettings, motion: str | Path, joints: PlacedFigure | None = None) -> bool:
+    """Whether the whole figure moves: it was asked for, its joints were placed, or the motion has no face."""
+    if joints is not None and settings.moves == "face":
+        raise BadSetting("joints: got them for a face, and they are of a whole figure.", "Leave them away.")
+    return settings.moves == "figure" or (settings.moves == "auto" and (joints is not None or has_bodies_only(motion)))
 
 
 def _observed(

@@ -71,7 +71,9 @@ class PlacedFigure:
         own = self.picture_px or (width_px, height_px)
         scale = width_px / own[0]
         if abs(own[1] * scale - height_px) > max(1.0, 0.01 * height_px):
-            problem = f"The joints belong to a picture of {own[0]}x{own[1]}, this is {width_px}x{height_px}."
+            problem = (
+                f"The joints belong to a picture of another shape, {own[0]}x{own[1]}; this is {width_px}x{height_px}."
+            )
             raise CxanimError(problem, "Place them on this one.")
         side = max(width_px, height_px)
         corner = np.array([(side - width_px) / 2, (side - height_px) / 2])

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from cxanim.errors import CxanimError
-from cxanim.pipelines.animate import QUALITY_MINUTES, AnimateSettings, animate
+from cxanim.pipelines.animate import QUALITY_MINUTES, AnimateSettings, animate, moves_figure
 from cxanim.pipelines.drive import Rendered
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.watch import Watch
@@ -143,7 +143,9 @@ def run_animation(
     folder = workspace.new_folder(visitor)
     name = f"{Path(photo).stem} {name_of(motion)}"
     output, beside = places_of(folder, name, suffix)
-    puppet = None if settings.all_faces else folder / file_name(Path(photo).stem, ".puppet")  # it is of one face
+    is_figure = moves_figure(settings, motion)
+    is_one_face = not settings.all_faces and not is_figure
+    puppet = folder / file_name(Path(photo).stem, ".puppet") if is_one_face else None
     minutes = QUALITY_MINUTES[settings.quality]
 
     def work(watch: Watch) -> Rendered:
@@ -154,7 +156,7 @@ def run_animation(
             settings,
             gpu.machine_for(desk.machine, training=False),
             watch,
-            placed=placed,
+            placed=None if is_figure else placed,
             keep_puppet=puppet,
             beside=beside,
             neutral_picture=neutral_picture,
