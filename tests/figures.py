@@ -1,5 +1,7 @@
 """A figure drawn by hand, whose limbs have colours of their own: what is where can be told by its colour."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -48,3 +50,24 @@ def draw(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def where(picture: np.ndarray, name: str, tolerance: int = 40) -> np.ndarray:
     """(S, S) bool, which pixels have the colour of a part."""
     return np.abs(picture.astype(int) - COLOURS[name]).max(2) < tolerance
+
+
+def write_capture(path: Path) -> None:
+    """A BVH file of a second: both arms go up and down again, the rest stands."""
+    sides = {"Left": 1, "Right": -1}
+    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 0 90 0", "CHANNELS 3 Xposition Yposition Zposition"]
+    lines += ["JOINT Head", "{", "OFFSET 0 60 0", "CHANNELS 0", "End Site", "{", "OFFSET 0 20 0", "}", "}"]
+    for side, x in sides.items():
+        limb = [("Arm", (18 * x, 50, 0)), ("ForeArm", (4 * x, -28, 0)), ("Hand", (2 * x, -26, 0))]
+        leg = [("UpLeg", (10 * x, 0, 0)), ("Leg", (1 * x, -42, 0)), ("Foot", (0, -42, 0)), ("ToeBase", (0, -4, 14))]
+        for chain in (limb, leg):
+            for name, offset in chain:
+                turns = "CHANNELS 1 Zrotation" if name == "Arm" else "CHANNELS 0"
+                lines += [f"JOINT {side}{name}", "{", "OFFSET " + " ".join(map(str, offset)), turns]
+            lines += ["End Site", "{", "OFFSET 0 -8 0", "}"] + ["}"] * len(chain)
+    frames = 24
+    lines += ["}", "MOTION", f"Frames: {frames}", "Frame Time: 0.04"]
+    for number in range(frames):
+        angle = 75 * np.sin(np.pi * number / (frames - 1))
+        lines.append(f"0 90 0 {angle:.3f} {-angle:.3f}")
+    path.write_text("\n".join(lines))

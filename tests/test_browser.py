@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from browsing import PATIENCE_MS, upload, wait_for_video
 from faces import astronaut
+from figures import write_capture
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from cxanim import Puppet
@@ -43,6 +44,23 @@ def set_up_a_short_training(page: Page) -> None:
     steps.press("Tab")  # the page takes a number when its field is left
     page.wait_for_timeout(1000)  # and hands it on a moment later, without a sign that could be waited for
     expect(steps).to_have_value("4")
+
+
+def test_a_figure_dances_by_a_capture(page: Page, tmp_path: Path):
+    """A photo of a whole person, and a BVH capture where a kept motion goes."""
+    from skimage import data
+
+    write_image(tmp_path / "photographer.png", np.dstack([data.camera()] * 3))
+    write_capture(tmp_path / "waving.bvh")
+    upload(page, "#animate-photo", tmp_path / "photographer.png")
+    page.locator("#animate-photo img").wait_for()
+    pick(page.locator("#animate-motion-kind").get_by_label("Kept earlier"))
+    upload(page, "#animate-file", tmp_path / "waving.bvh")
+    page.locator("#animate-file").get_by_text("waving").first.wait_for()
+    page.locator("#animate-run").click()
+    wait_for_video(page, "#animate-result")
+    expect(page.locator("#animate-status")).to_contain_text("512 x 512")
+    expect(page.locator("#animate-puppet")).to_be_hidden()  # a puppet is of a face
 
 
 def test_a_stranger_animates_an_example_with_two_clicks(page: Page):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figures import SIZE_PX, body_at_rest, draw, where
+from figures import SIZE_PX, body_at_rest, draw, where, write_capture
 from PIL import Image
 
 from cxanim.cli import main
@@ -34,24 +34,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def waving(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A capture, made here: both arms go up and down, the rest stands."""
-    sides = {"Left": 1, "Right": -1}
-    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 0 90 0", "CHANNELS 3 Xposition Yposition Zposition"]
-    lines += ["JOINT Head", "{", "OFFSET 0 60 0", "CHANNELS 0", "End Site", "{", "OFFSET 0 20 0", "}", "}"]
-    for side, x in sides.items():
-        limb = [("Arm", (18 * x, 50, 0)), ("ForeArm", (4 * x, -28, 0)), ("Hand", (2 * x, -26, 0))]
-        leg = [("UpLeg", (10 * x, 0, 0)), ("Leg", (1 * x, -42, 0)), ("Foot", (0, -42, 0)), ("ToeBase", (0, -4, 14))]
-        for chain in (limb, leg):
-            for name, offset in chain:
-                turns = "CHANNELS 1 Zrotation" if name == "Arm" else "CHANNELS 0"
-                lines += [f"JOINT {side}{name}", "{", "OFFSET " + " ".join(map(str, offset)), turns]
-            lines += ["End Site", "{", "OFFSET 0 -8 0", "}"] + ["}"] * len(chain)
-    frames = 24
-    lines += ["}", "MOTION", f"Frames: {frames}", "Frame Time: 0.04"]
-    for number in range(frames):
-        angle = 75 * np.sin(np.pi * number / (frames - 1))
-        lines.append(f"0 90 0 {angle:.3f} {-angle:.3f}")
     path = tmp_path_factory.mktemp("capture") / "waving.bvh"
-    path.write_text("\n".join(lines))
+    write_capture(path)
     return path
 
 
