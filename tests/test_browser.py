@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from browsing import PATIENCE_MS, upload, wait_for_video
 from faces import astronaut
-from figures import write_capture
+from figures import body_at_rest, draw, write_capture
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from cxanim import Puppet
 from cxanim.images import write_image
 from cxanim.pipelines.placed_face import read_placed_face
+from cxanim.pipelines.placed_figure import read_placed_figure
 
 
 def choose(page: Page, label: str, value: str) -> None:
@@ -61,6 +62,54 @@ def test_a_figure_dances_by_a_capture(page: Page, tmp_path: Path):
     wait_for_video(page, "#animate-result")
     expect(page.locator("#animate-status")).to_contain_text("512 x 512")
     expect(page.locator("#animate-puppet")).to_be_hidden()  # a puppet is of a face
+
+
+def test_a_drawing_waves_by_joints_that_are_dragged(page: Page, tmp_path: Path):
+    """No detector knows a drawing: a guess is shown, corrected, and used; and it is kept in a file that loads again."""
+    write_image(tmp_path / "drawing.png", draw(body_at_rest())[0])
+    write_capture(tmp_path / "waving.bvh")
+    upload(page, "#animate-photo", tmp_path / "drawing.png")
+    page.locator("#animate-photo img").wait_for()
+    page.locator("#animate-jointing").get_by_text("Where the joints").click()
+    page.locator("#animate-show-joints").click()
+    page.locator("#animate-joints svg").wait_for()
+    expect(page.locator("#animate-joints .point")).to_have_count(13)
+    dot = page.locator("#animate-joints [data-name=left_wrist] .dot")
+    dot.scroll_into_view_if_needed()
+    box = dot.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 12, middle[1] + 9, steps=4)
+    expect(page.locator("#animate-joints .name")).to_contain_text("the figure's own")
+    page.mouse.up()
+    with page.expect_download() as saving:
+        page.locator("#animate-joints button[name=save]").click()
+    saving.value.save_as(tmp_path / "joints.json")
+    scale = page.locator("#animate-joints svg").evaluate("svg => svg.getScreenCTM().a")
+    kept = read_placed_figure(tmp_path / "joints.json").joints
+    pick(page.locator("#animate-motion-kind").get_by_label("Kept earlier"))
+    upload(page, "#animate-file", tmp_path / "waving.bvh")
+    page.locator("#animate-file").get_by_text("waving").first.wait_for()
+    page.locator("#animate-run").click()
+    wait_for_video(page, "#animate-result")
+    expect(page.locator("#animate-status")).to_contain_text("256 x 256")
+    # Swapped, saved and loaded again it is the same figure, its sides the other way round.
+    page.locator("#animate-joints button[name=mirror]").click()
+    with page.expect_download() as saving:
+        page.locator("#animate-joints button[name=save]").click()
+    saving.value.save_as(tmp_path / "swapped.json")
+    assert read_placed_figure(tmp_path / "swapped.json").joints["right_wrist"] == kept["left_wrist"]
+    with page.expect_file_chooser() as choosing:
+        page.locator("#animate-joints-file").click()
+    choosing.value.set_files(tmp_path / "joints.json")
+    expect(page.locator("#animate-joints .say")).to_contain_text("were kept")
+    box = page.locator("#animate-joints [data-name=left_wrist] .dot").bounding_box()
+    svg = page.locator("#animate-joints svg").bounding_box()
+    assert box is not None and svg is not None
+    place = (box["x"] + box["width"] / 2 - svg["x"]) / scale
+    assert place == pytest.approx(kept["left_wrist"][0] + (svg["width"] / scale - 256) / 2, abs=2)
 
 
 def test_a_stranger_animates_an_example_with_two_clicks(page: Page):

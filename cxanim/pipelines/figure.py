@@ -15,11 +15,12 @@ from cxanim.motion.drawing_matte import drawing_matte
 from cxanim.motion.drawing_warp import DrawingWarp
 from cxanim.motion.limb_warp import LimbWarp
 from cxanim.motion.matte import background_plate
-from cxanim.motion.skeleton import joints_of, shows_a_figure
+from cxanim.motion.skeleton import PARENTS, joints_of, shows_a_figure
 from cxanim.pipelines.photo import read_picture
 from cxanim.pipelines.placed_figure import PlacedFigure
 
 LARGEST_FIGURE_PX = 1280
+_HOLDS_ITS_BONES = 0.85
 _SURE = (0.3, 0.8)  # of what the segmentation says: less is wall, more is person
 
 
@@ -106,7 +107,9 @@ def observe_figure(
         )
     size = min(max(height, width), longest_side_px, LARGEST_FIGURE_PX)
     window = Crop.whole(width, height)
-    matte = _matte(picture, alpha, mask, is_drawn=placed is not None)
+    matte = _matte(
+        picture, alpha, mask, joints * window.side_px + (window.x_px, window.y_px), is_drawn=placed is not None
+    )
     if matte.max() < 0.5:
         raise NoFigure(
             f"Nothing stands out from the ground of {path.name}.", "Give a mask: white where the figure is, else black."
@@ -120,7 +123,9 @@ def observe_figure(
     return Figure(picture, square, matte.astype(np.float32), joints, visibility, is_cut_out, placed is not None, notes)
 
 
-def _matte(picture: np.ndarray, alpha: np.ndarray | None, mask: Path | None, *, is_drawn: bool) -> np.ndarray:
+def _matte(
+    picture: np.ndarray, alpha: np.ndarray | None, mask: Path | None, joints_px: np.ndarray, *, is_drawn: bool
+) -> np.ndarray:
     """What of a picture is the figure, (H, W) float32 in [0, 1]."""
     if mask is not None:
         image = read_image(mask)
@@ -135,8 +140,21 @@ def _matte(picture: np.ndarray, alpha: np.ndarray | None, mask: Path | None, *, 
         return alpha.astype(np.float32) / 255
     if is_drawn:
         return drawing_matte(picture)
-    matte = person_matte(picture)
-    return np.clip((matte - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
+    matte = np.clip((person_matte(picture) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
+    seen = _bones_within(matte, joints_px)
+    if seen > _HOLDS_ITS_BONES:
+        return matte
+    drawn = drawing_matte(picture)  # what is painted on a plain ground the segmentation of persons does not know
+    return drawn if _bones_within(drawn, joints_px) > max(seen, _HOLDS_ITS_BONES) and drawn.mean() < 0.6 else matte
+
+
+def _bones_within(matte: np.ndarray, joints_px: np.ndarray) -> float:
+    """How much of the bones that lie in the picture lies in a matte, in [0, 1]."""
+    starts, ends = joints_px[PARENTS], joints_px
+    places = np.concatenate([starts + share * (ends - starts) for share in np.linspace(0, 1, 9)])
+    x, y = np.round(places).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < matte.shape[1]) & (y < matte.shape[0])
+    return float((matte[y[inside], x[inside]] > 0.5).mean()) if inside.any() else 0.0
 
 
 def _edges(height: int, width: int) -> tuple[int, int, int, int]:

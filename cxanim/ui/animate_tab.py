@@ -11,11 +11,13 @@ from cxanim.errors import CxanimError
 from cxanim.pipelines.animate import QUALITY_MINUTES, AnimateSettings, animate, moves_figure
 from cxanim.pipelines.drive import Rendered
 from cxanim.pipelines.placed_face import PlacedFace
+from cxanim.pipelines.placed_figure import PlacedFigure
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
 from cxanim.ui.face_placer import chosen_face, face_placer, looked_at, placed_by
 from cxanim.ui.feedback import done_card, duration, follow, in_words, visitor_of
+from cxanim.ui.figure_placer import figure_placer, joints_seen, placed_figure_by
 from cxanim.ui.jobs import Desk
 from cxanim.ui.motion_picker import build_motion_picker, chosen_motion, name_of, relaxed_picture
 from cxanim.ui.photo_input import photo_input
@@ -42,7 +44,13 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
                     "Load points, from their file or the puppet that keeps them", file_types=[".json", ".puppet"],
                     size="sm", elem_id="animate-points",
                 )  # fmt: skip
-            step(2, "Choose a motion", "What the face shall do")
+            with gr.Accordion("Where the joints of a whole figure are", open=False, elem_id="animate-jointing"):
+                show_joints = gr.Button("Show them on the photo", size="sm", elem_id="animate-show-joints")
+                joints = figure_placer("animate-joints")
+                kept_joints = gr.UploadButton(
+                    "Load joints that were saved", file_types=[".json"], size="sm", elem_id="animate-joints-file"
+                )
+            step(2, "Choose a motion", "What the face, or the whole figure, shall do")
             picker = build_motion_picker(desk, "animate")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
             step(3, "Animate it")
@@ -72,6 +80,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
         neutral_picture: str | None = None,
         file_format: str = "mp4",
         landmarks: dict[str, Any] | None = None,
+        joints: dict[str, Any] | None = None,
         *values: Any,
     ) -> Any:
         """Make a video in which the face of a photo moves; the last answers are the status and a preview."""
@@ -87,11 +96,12 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
             relaxed,
             suffix,
             placed_by(landmarks),
+            placed_figure_by(joints, photo),
         )
 
     buttons.start(
         named_after(controls, animate_photo),
-        [photo, *picker.inputs, result.file_format, landmarks, *controls.components],
+        [photo, *picker.inputs, result.file_format, landmarks, joints, *controls.components],
         [*result.shown, puppet, status, preview],
         api_name="animate",
         reveals=[*result.shown, puppet],
@@ -99,6 +109,10 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
     picker.keeps(workspace, controls, "extract_motion")
     number = controls.components[controls.names.index("face")]
     photo.change(_look, [photo], [landmarks, placing, number], **PRIVATE)
+    show_joints.click(_look_at_joints, [photo], [joints], show_progress="hidden", api_visibility="private")
+    kept_joints.upload(
+        _look_at_joints, [photo, kept_joints], [joints], show_progress="hidden", api_visibility="private"
+    )
     earlier.upload(
         _look_again, [photo, earlier], [landmarks, placing], show_progress="hidden", api_visibility="private"
     )
@@ -126,6 +140,14 @@ def _look_again(photo: str | None, points: str | None) -> tuple[Any, ...]:
     return looked_at(Path(photo), Path(points) if points else None), gr.update(open=True)
 
 
+@in_words
+def _look_at_joints(photo: str | None, kept: str | None = None) -> dict[str, Any]:
+    """Show the joints of the photo's figure."""
+    if not photo:
+        raise CxanimError("There is no photo yet.", "Drop the one whose figure is to move.")
+    return joints_seen(Path(photo), Path(kept) if kept else None)
+
+
 def run_animation(
     desk: Desk,
     workspace: Workspace,
@@ -136,6 +158,7 @@ def run_animation(
     neutral_picture: Path | None = None,
     suffix: str = ".mp4",
     placed: PlacedFace | None = None,
+    joints: PlacedFigure | None = None,
 ) -> Generator[tuple[Any, ...], None, None]:
     """Animate a photo; yield (video, side by side, picture, puppet, status, preview) while and after it is done."""
     if not photo:
@@ -143,7 +166,7 @@ def run_animation(
     folder = workspace.new_folder(visitor)
     name = f"{Path(photo).stem} {name_of(motion)}"
     output, beside = places_of(folder, name, suffix)
-    is_figure = moves_figure(settings, motion)
+    is_figure = moves_figure(settings, motion, joints)
     is_one_face = not settings.all_faces and not is_figure
     puppet = folder / file_name(Path(photo).stem, ".puppet") if is_one_face else None
     minutes = QUALITY_MINUTES[settings.quality]
@@ -157,6 +180,7 @@ def run_animation(
             gpu.machine_for(desk.machine, training=False),
             watch,
             placed=None if is_figure else placed,
+            joints=joints,
             keep_puppet=puppet,
             beside=beside,
             neutral_picture=neutral_picture,

@@ -38,7 +38,7 @@ _PAGE = """<div class="placer"><p class="say"></p><div class="frame"><div class=
 <p class="name"></p></div><div class="tools">
 <button type="button" name="zoom">Face / whole picture</button><button type="button" name="reset">Begin again</button>
 <button type="button" name="save">Save the points</button></div></div>"""
-_STYLE = """
+PLACER_STYLE = """
 &.nothing .tools { display: none; }
 .say { margin: 0 0 8px; color: var(--body-text-color-subdued); font-size: .92rem; }
 .frame { position: relative; }
@@ -66,7 +66,12 @@ def face_placer(elem_id: str) -> gr.HTML:
     """The component. Its value is None, or what `looked_at` and the person's hand have made of it."""
     script = files("cxanim.ui").joinpath("face_placer.js").read_text()
     placer = gr.HTML(
-        None, html_template=_PAGE, css_template=_STYLE, js_on_load=script, apply_default_css=False, elem_id=elem_id
+        None,
+        html_template=_PAGE,
+        css_template=PLACER_STYLE,
+        js_on_load=script,
+        apply_default_css=False,
+        elem_id=elem_id,
     )
     placer.api_info = lambda: {"type": "object"}  # type: ignore[method-assign]
     return placer
@@ -86,7 +91,13 @@ def looked_at(photo: Path, points: Path | None = None) -> dict[str, Any]:
     faces = [_face(in_pixels(guess.face, width, height), guess.is_found, guess.is_seen) for guess in guesses]
     active = next(number for number, guess in enumerate(guesses) if guess is largest)
     words = _GUESSED if not largest.is_found else _SEVERAL.format(count=len(faces)) if len(faces) > 1 else _FOUND
-    shown = {"image": _data_url(picture), "picture": [width, height], "faces": faces, "active": active, "words": words}
+    shown = {
+        "image": picture_url(picture),
+        "picture": [width, height],
+        "faces": faces,
+        "active": active,
+        "words": words,
+    }
     if points is None:
         return shown | {"points": faces[active]["points"], "by_hand": [], "edited": False}
     placed = read_landmarks(points)
@@ -132,7 +143,8 @@ def _face(face_px: np.ndarray, sure: bool, seen: bool = True) -> dict[str, Any]:
     }
 
 
-def _data_url(picture: np.ndarray) -> str:
+def picture_url(picture: np.ndarray) -> str:
+    """A picture as a page shows it at once."""
     scale = _SHOWN_PX / max(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
