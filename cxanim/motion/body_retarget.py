@@ -35,7 +35,8 @@ from cxanim.motion.skeleton import (
     joints_of,
 )
 
-_LONGEST_RATIO = 1.1
+_LONGEST_RATIO, _TELLS_FROM = 1.1, 0.4
+_FOOT = 0.45  # of a shin, from the ankle to the toes
 _STANDS_BELOW = 0.25  # body heights a second, below which a foot stands
 _NEAR_FLOOR = 0.12  # body heights above the floor, within which it may
 _SIZE_S, _FLOOR_S = 1.0, 2.0  # a camera comes nearer more slowly than limbs turn; a leap is shorter than that
@@ -64,6 +65,8 @@ class Build:
     def of(cls, joints: np.ndarray, visibility: np.ndarray) -> "Build":
         """As it is seen in frames of one size, (T, 35, 2) and (T, 35)."""
         lengths = full_lengths(joints, visibility)
+        for right in (0, 1):  # feet may point at the camera throughout
+            lengths[TOE + right] = np.fmax(lengths[TOE + right], _FOOT * lengths[ANKLE + right])
         legs = lengths[KNEE] + lengths[ANKLE]
         has_legs = bool(np.isfinite(legs))
         trunk = lengths[CHEST] if np.isfinite(lengths[CHEST]) else 1.4 * 2 * lengths[SHOULDER]
@@ -172,6 +175,9 @@ class BodyRetarget:
         ratio = np.linalg.norm(given, axis=1) / np.where(seen, np.maximum(size * self._driver.lengths, 1e-6), 1.0)
         long = self._lengths * (1 + self._foreshortening * (np.minimum(ratio, _LONGEST_RATIO) - 1))
         wanted = given / np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-9) * long[:, None]
+        # What points at the camera has no direction in the picture: where it is not to be short, it rests.
+        told = 1 - (1 - self._foreshortening) * (1 - np.clip(ratio / _TELLS_FROM, 0, 1))
+        wanted = self._rest_bones + told[:, None] * (wanted - self._rest_bones)
         relaxing = self._bones + (1 - np.exp(-self._step_s / _RELAX_S)) * (self._rest_bones - self._bones)
         self._bones = np.where(seen[:, None], wanted, relaxing)
         placed = joints_from(np.zeros(2), self._bones)

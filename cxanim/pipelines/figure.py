@@ -20,7 +20,7 @@ from cxanim.pipelines.photo import read_picture
 from cxanim.pipelines.placed_figure import PlacedFigure
 
 LARGEST_FIGURE_PX = 1280
-_HOLDS_ITS_BONES = 0.85
+_HOLDS_ITS_BONES, _LEAST_SPAN = 0.85, 0.5
 _SURE = (0.3, 0.8)  # of what the segmentation says: less is wall, more is person
 
 
@@ -107,12 +107,15 @@ def observe_figure(
         )
     size = min(max(height, width), longest_side_px, LARGEST_FIGURE_PX)
     window = Crop.whole(width, height)
-    matte = _matte(
-        picture, alpha, mask, joints * window.side_px + (window.x_px, window.y_px), is_drawn=placed is not None
-    )
+    joints_px = joints * window.side_px + (window.x_px, window.y_px)
+    matte = _matte(picture, alpha, mask, joints_px, is_drawn=placed is not None)
     if matte.max() < 0.5:
         raise NoFigure(
             f"Nothing stands out from the ground of {path.name}.", "Give a mask: white where the figure is, else black."
+        )
+    if placed is None and not _spans(matte, joints_px):
+        raise NoFigure(
+            f"What was found in {path.name} is hardly its figure: all joints lie in a small part of it.", "Place them."
         )
     square = window.cut(picture, size)
     beyond = cv2.copyMakeBorder(matte, *_edges(height, width), cv2.BORDER_CONSTANT, value=0.0)
@@ -146,6 +149,13 @@ def _matte(
         return matte
     drawn = drawing_matte(picture)  # what is painted on a plain ground the segmentation of persons does not know
     return drawn if _bones_within(drawn, joints_px) > max(seen, _HOLDS_ITS_BONES) and drawn.mean() < 0.6 else matte
+
+
+def _spans(matte: np.ndarray, joints_px: np.ndarray) -> bool:
+    """Whether joints reach through a good part of the figure, from top to bottom: in drawings persons are found that
+    are none."""
+    rows = np.flatnonzero((matte > 0.5).any(1))
+    return bool(np.ptp(np.clip(joints_px[:, 1], 0, len(matte))) >= _LEAST_SPAN * np.ptp(rows))
 
 
 def _bones_within(matte: np.ndarray, joints_px: np.ndarray) -> float:

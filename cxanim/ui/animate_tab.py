@@ -32,7 +32,7 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
     longest = gpu.longest_training_min()
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=5, min_width=340, elem_classes="sheet"):
-            step(1, "Choose a face", "A photo, a painting or a drawing")
+            step(1, "Choose a picture", "Of a face or a whole figure: a photo, a painting, a drawing")
             photo = photo_input("Photo", height=280, elem_id="animate-photo")
             gr.Examples(
                 [[str(path)] for path in examples], [photo], label="Or try one of these", cache_examples=False,

@@ -10,11 +10,10 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from cxanim.errors import BadSetting
+from cxanim.errors import BadSetting, NoFigure
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import find_body
 from cxanim.motion.drawing_matte import drawing_matte
-from cxanim.motion.skeleton import shows_a_figure
+from cxanim.pipelines.figure import observe_figure
 from cxanim.pipelines.photo import read_picture
 from cxanim.pipelines.placed_figure import NAMED_JOINTS, PlacedFigure, read_placed_figure
 from cxanim.ui.face_placer import PLACER_STYLE, picture_url
@@ -59,21 +58,17 @@ def joints_seen(photo: Path, kept: Path | None = None) -> dict[str, Any]:
     """
     picture, _ = read_picture(photo)
     height, width = picture.shape[:2]
-    whole = Crop.whole(width, height)
-    edited, words = False, _FOUND
-    if kept is not None:
-        body: np.ndarray | None = read_placed_figure(kept).body(width, height)
-        edited, words = True, _KEPT
-    else:
-        body = find_body(picture)
-        if body is None or not shows_a_figure(body):
-            body = None
-    if body is None:
+    try:
+        placed = None if kept is None else read_placed_figure(kept)
+        figure = observe_figure(photo, placed=placed)
+    except NoFigure:
         joints, edited, words = _guess(picture), True, _GUESSED
     else:
-        places = body[:, :2].astype(float) * whole.side_px + (whole.x_px, whole.y_px)
+        whole = Crop.whole(width, height)
+        places = figure.joints * whole.side_px + (whole.x_px, whole.y_px)
         joints = {name: places[number].tolist() for name, number in NAMED_JOINTS.items()}
         joints["head"] = places[:11].mean(0).tolist()
+        edited, words = kept is not None, _FOUND if kept is None else _KEPT
     inside = {
         name: [round(min(max(x, 0), width), 1), round(min(max(y, 0), height), 1)] for name, (x, y) in joints.items()
     }
