@@ -22,10 +22,10 @@ from cxanim.motion.detect import find_faces
 from cxanim.motion.landmarks import NAMED
 from cxanim.motion.pose import Pose, eye_distance
 from cxanim.motion.template import LEAST_POINTS, SAME_FACE, disagreement, fit_template
+from cxanim.pipelines.placed_points import place_px, size_px
 
 HOW = f'Write {{"points": {{"chin": [x, y], ...}}}} with at least {LEAST_POINTS} of {", ".join(NAMED)}.'
 _MOST_BYTES = 1 << 20
-_MOST_PX = 1 << 16
 _OUTSIDE = 0.5  # of the picture's longer side; a forehead may lie beyond its edge
 _SAME_SHAPE = 0.01
 _LEAST_EYES_PX = 4
@@ -54,14 +54,14 @@ class PlacedFace:
         """
         if not isinstance(said, Mapping) or not isinstance(said.get("points"), Mapping):
             raise ValueError('got no "points", expected names with x and y')
-        points = {str(name): _place(str(name), place) for name, place in said["points"].items()}
+        points = {str(name): place_px(str(name), place) for name, place in said["points"].items()}
         unknown = sorted(set(points) - set(NAMED))
         if unknown:
             raise ValueError(f"got {unknown[0][:40]!r}, expected names among {', '.join(NAMED)}")
         by_hand = said.get("by_hand", list(points))
         if not isinstance(by_hand, list) or not all(name in points for name in by_hand):
             raise ValueError('got other names in "by_hand" than in "points"')
-        return cls(points, tuple(by_hand), _size(said.get("picture")))
+        return cls(points, tuple(by_hand), size_px(said.get("picture")))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; coordinates to a hundredth of a pixel."""
@@ -140,21 +140,3 @@ def read_placed_face(path: Path) -> PlacedFace:
         raise CxanimError(f"{path.name} cannot be read ({error.strerror}).", HOW) from error
     except (ValueError, TypeError, RecursionError) as error:
         raise CxanimError(f"{path.name} does not say where the face is ({error}).", HOW) from error
-
-
-def _place(name: str, place: Any) -> tuple[float, float]:
-    if not isinstance(place, list | tuple) or len(place) != 2:
-        raise ValueError(f"got no x and y for {name[:40]!r}")
-    for number in place:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < _MOST_PX:
-            raise ValueError(f"got {str(number)[:40]} for {name[:40]!r}, expected pixels")
-    return float(place[0]), float(place[1])
-
-
-def _size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    whole = isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int for side in size)
-    if not whole or not all(0 < side < _MOST_PX for side in size):
-        raise ValueError('got no size in "picture", expected its width and height')
-    return size[0], size[1]

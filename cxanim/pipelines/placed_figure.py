@@ -17,6 +17,7 @@ import numpy as np
 from cxanim.errors import CxanimError
 from cxanim.motion.landmarks import BODY_POINTS
 from cxanim.motion.skeleton import ANKLE, ELBOW, HEEL, HIP, INDEX, KNEE, PINKY, SHOULDER, THUMB, TOE, WRIST
+from cxanim.pipelines.placed_points import place_px, size_px
 
 _PARTS = {"shoulder": SHOULDER, "elbow": ELBOW, "wrist": WRIST, "hip": HIP, "knee": KNEE, "ankle": ANKLE}
 NAMED_JOINTS = {"head": 0} | {
@@ -24,7 +25,7 @@ NAMED_JOINTS = {"head": 0} | {
 }
 NEEDED_JOINTS = tuple(name for name in NAMED_JOINTS if not name.endswith(("knee", "ankle")))
 HOW_JOINTS = f'Write {{"joints": {{"head": [x, y], ...}}}} with {", ".join(NEEDED_JOINTS)}, and knees and ankles.'
-_MOST_BYTES, _MOST_PX, _OUTSIDE = 1 << 20, 1 << 16, 0.5
+_MOST_BYTES, _OUTSIDE = 1 << 20, 0.5
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class PlacedFigure:
         """
         if not isinstance(said, Mapping) or not isinstance(said.get("joints"), Mapping):
             raise ValueError('got no "joints", expected names with x and y')
-        joints = {str(name): _place(str(name), place) for name, place in said["joints"].items()}
+        joints = {str(name): place_px(str(name), place) for name, place in said["joints"].items()}
         unknown = sorted(set(joints) - set(NAMED_JOINTS))
         if unknown:
             raise ValueError(f"got {unknown[0][:40]!r}, expected names among {', '.join(NAMED_JOINTS)}")
         missing = [name for name in NEEDED_JOINTS if name not in joints]
         if missing:
             raise ValueError(f"{missing[0]} is missing")
-        return cls(joints, _size(said.get("picture")))
+        return cls(joints, size_px(said.get("picture")))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; coordinates to a hundredth of a pixel."""
@@ -122,21 +123,3 @@ def _ends(body: np.ndarray, right: int) -> None:
     for end, share in ((TOE, 0.25), (HEEL, -0.05)):
         body[end + right] = body[ankle]
         body[end + right, 0] += share * trunk * outwards
-
-
-def _place(name: str, place: Any) -> tuple[float, float]:
-    if not isinstance(place, list | tuple) or len(place) != 2:
-        raise ValueError(f"got no x and y for {name[:40]!r}")
-    for number in place:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < _MOST_PX:
-            raise ValueError(f"got {str(number)[:40]} for {name[:40]!r}, expected pixels")
-    return float(place[0]), float(place[1])
-
-
-def _size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    whole = isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int for side in size)
-    if not whole or not all(0 < side < _MOST_PX for side in size):
-        raise ValueError('got no size in "picture", expected its width and height')
-    return size[0], size[1]
