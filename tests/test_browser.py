@@ -70,6 +70,7 @@ def test_a_drawing_waves_by_joints_that_are_dragged(page: Page, tmp_path: Path):
     write_capture(tmp_path / "waving.bvh")
     upload(page, "#animate-photo", tmp_path / "drawing.png")
     page.locator("#animate-photo img").wait_for()
+    page.locator("#animate-landmarks svg").wait_for()  # no face is found: the page has grown by then
     page.locator("#animate-jointing").get_by_text("Where the joints").click()
     page.locator("#animate-show-joints").click()
     page.locator("#animate-joints svg").wait_for()
