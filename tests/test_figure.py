@@ -68,7 +68,9 @@ def test_a_part_of_a_motion_file_moves_it_too(standing: Path, waving: Path, tmp_
     motion_from_bvh(waving).save(tmp_path / "waving.npz")
     settings = AnimateSettings(start_s=0.2, end_s=0.6)
     rendered = animate(standing, tmp_path / "waving.npz", tmp_path / "part.mp4", settings)
-    assert rendered.frames == 10
+    assert rendered.frames == 10 and not rendered.notes
+    loud = animate(standing, waving, tmp_path / "loud.mp4", AnimateSettings(end_s=0.2, loops=3, mouth=0.5))
+    assert loud.notes == ("A whole figure has no use for mouth, loops.",)
 
 
 def test_who_is_cut_out_stays_transparent(standing: Path, waving: Path, tmp_path: Path):

@@ -1,7 +1,7 @@
 """Animates a single photo: an instant puppet made from it, driven, and set back into the photo."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
 _TEETH = {"auto": None, "drawn": True, "none": False}
+_OF_FIGURES = ("moves", "background", "longest_side", "smoothing", "start_s", "end_s")
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
 
 
@@ -128,7 +129,7 @@ def animate(
             if given is not None:
                 raise BadSetting(f"{what}: got it for a figure, and it is for faces.", "Leave it away.")
         settings = replace(settings, moves="figure")  # which says what does not go with it
-        return animate_figure(
+        rendered = animate_figure(
             photo,
             motion,
             output,
@@ -140,6 +141,12 @@ def animate(
             mask=mask,
             alone=settings.background == "none",
         )
+        made = [
+            one.name for one in fields(settings) if getattr(settings, one.name) != getattr(AnimateSettings, one.name)
+        ]
+        unused = [name for name in made if name not in _OF_FIGURES]
+        notes = (f"A whole figure has no use for {', '.join(unused)}.",) if unused else ()
+        return replace(rendered, notes=rendered.notes + notes)
     for what, is_given in {"mask": mask is not None, "background": settings.background != "kept"}.items():
         if is_given:
             raise BadSetting(f"{what}: got it for a face, and it is for whole figures.", "Leave it away.")
