@@ -141,6 +141,14 @@ def test_a_huge_capture_is_refused_before_it_is_read(tmp_path: Path):
         read_bvh(path)
 
 
+def test_few_numbers_that_would_fill_the_memory_are_refused(tmp_path: Path):
+    joints = "".join(f"JOINT j{number}\n{{\nOFFSET 0 0 0\nCHANNELS 0\n}}\n" for number in range(500))
+    head = f"HIERARCHY\nROOT r\n{{\nOFFSET 0 0 0\nCHANNELS 1 Zrotation\n{joints}}}\nMOTION\nFrames: 20000\n"
+    (tmp_path / "bomb.bvh").write_text(head + "Frame Time: 0.01\n" + "0\n" * 20000)
+    with pytest.raises(UnreadableMotion, match="more than fit"):
+        read_bvh(tmp_path / "bomb.bvh")
+
+
 def test_other_units_and_axes_make_the_same_motion(test_data: Path, tmp_path: Path):
     """The same capture in metres instead of centimetres, as it is after scaling every length by a hundredth."""
     capture = next(path for path in captures(test_data) if path.name.startswith("cmu1"))

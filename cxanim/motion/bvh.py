@@ -15,7 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from cxanim.errors import UnreadableMotion
 
-_MOST_BYTES, _MOST_JOINTS, _MOST_FRAMES = 128 << 20, 512, 120 * 60 * 30
+_MOST_BYTES, _MOST_JOINTS, _MOST_FRAMES = 64 << 20, 512, 120 * 60 * 30
+_MOST_PLACES = 8_000_000  # frames times joints: each is a place and a turn in memory, whatever the file says of it
 _AXES = {"Xposition": 0, "Yposition": 1, "Zposition": 2}
 _TURNS = {"Xrotation": "X", "Yrotation": "Y", "Zrotation": "Z"}
 
@@ -77,6 +78,9 @@ def read_bvh(path: Path) -> Capture:
         raise _unreadable(path, str(error) or "it breaks off") from error
     if frames == 0:
         raise _unreadable(path, "it holds no frames")
+    if frames * len(joints) > _MOST_PLACES:
+        problem = f"{path.name} holds {frames} frames of {len(joints)} joints: more than fit."
+        raise UnreadableMotion(problem, "Cut it into shorter pieces.")
     return _moved(tuple(joints), 1 / interval_s, values)
 
 
