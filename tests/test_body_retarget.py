@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from figures import body_at_rest
 
-from cxanim.motion.body_retarget import Build, Filmed, retargeted
+from cxanim.errors import NoFigure
+from cxanim.motion.body_build import Build, Filmed
+from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.skeleton import (
     ANKLE,
     CHEST,
@@ -175,3 +177,13 @@ def test_whom_the_picture_cuts_off_at_the_hips_does_not_rise_into_the_air():
         bodies.append(body)
     made = np.stack(retargeted(bodies, FPS, rest, target))
     assert made[:, HIPS, 1].min() >= rest[HIPS, 1] - 1e-9
+
+
+def test_a_driver_of_whom_only_legs_are_seen_does_not_move_a_half_figure():
+    rest, visibility = joints_of(body_at_rest())
+    half = visibility.copy()
+    half[25:33] = 0
+    legs = body_at_rest()
+    legs[:23, 3] = 0
+    with pytest.raises(NoFigure, match="not the same is seen"):
+        retargeted([legs] * 5, FPS, rest, Build.of(rest[None], half[None]))

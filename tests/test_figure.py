@@ -119,6 +119,11 @@ def test_what_moves_faces_moves_no_figure_and_the_other_way_round(
     faces.save(tmp_path / "faces.npz")
     with pytest.raises(NoFigure, match="no body"):
         animate(standing, tmp_path / "faces.npz", tmp_path / "no.mp4", AnimateSettings(moves="figure"))
+    motion = motion_from_bvh(waving)
+    motion.parts["body"][:10] = np.nan
+    motion.save(tmp_path / "late.npz")
+    with pytest.raises(NoFigure, match="late.npz that is used shows no body"):
+        animate(standing, tmp_path / "late.npz", tmp_path / "no.mp4", AnimateSettings(end_s=0.2))
     with pytest.raises(BadSetting, match="start_s"):
         animate(standing, waving, tmp_path / "no.mp4", AnimateSettings(start_s=99))
 

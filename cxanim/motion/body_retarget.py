@@ -10,112 +10,32 @@ Differs from the paper: each bone has its own proportion, not the whole figure t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 
+from cxanim.errors import NoFigure
+from cxanim.motion.body_build import Build, Filmed
 from cxanim.motion.skeleton import (
     ANKLE,
     CHEST,
-    ELBOW,
     HEEL,
     HIPS,
     JOINTS,
     KNEE,
     PARENTS,
     SEEN,
-    SHOULDER,
     TOE,
-    WRIST,
     bones_of,
     depths_of,
-    full_lengths,
     joints_from,
     joints_of,
 )
 
 _LONGEST_RATIO, _TELLS_FROM = 1.1, 0.4
-_FOOT = 0.45  # of a shin, from the ankle to the toes
 _STANDS_BELOW = 0.25  # body heights a second, below which a foot stands
 _NEAR_FLOOR = 0.12  # body heights above the floor, within which it may
-_SIZE_S, _FLOOR_S = 1.0, 2.0  # a camera comes nearer more slowly than limbs turn; a leap is shorter than that
-_LARGE = [CHEST, *(joint + right for joint in (ELBOW, WRIST, KNEE, ANKLE) for right in (0, 1))]
 _GIVES_WAY_S = 0.15
 _RELAX_S, _FORGET_S = 0.7, 0.8  # how fast a limb that is not seen falls back to rest, and a correction to nothing
-
-
-@dataclass(frozen=True)
-class Build:
-    """How a body is made.
-
-    Attributes:
-        lengths: (35,) of its bones, NaN where unknown.
-        floor: y of what it stands on, NaN where no foot is seen.
-        height: length of trunk and a leg, or of the trunk alone where `has_legs` is false: the yardstick.
-        has_legs: whether legs are seen.
-    """
-
-    lengths: np.ndarray
-    floor: float
-    height: float
-    has_legs: bool
-
-    @classmethod
-    def of(cls, joints: np.ndarray, visibility: np.ndarray) -> "Build":
-        """As it is seen in frames of one size, (T, 35, 2) and (T, 35)."""
-        lengths = full_lengths(joints, visibility)
-        for right in (0, 1):  # feet may point at the camera throughout
-            lengths[TOE + right] = np.fmax(lengths[TOE + right], _FOOT * lengths[ANKLE + right])
-        legs = lengths[KNEE] + lengths[ANKLE]
-        has_legs = bool(np.isfinite(legs))
-        trunk = lengths[CHEST] if np.isfinite(lengths[CHEST]) else 1.4 * 2 * lengths[SHOULDER]
-        lowest = _lowest(joints, visibility)
-        floor = float(np.nanquantile(lowest, 0.9)) if np.isfinite(lowest).any() else np.nan
-        return cls(lengths, floor, float(trunk + legs if has_legs else trunk), has_legs)
-
-
-@dataclass(frozen=True)
-class Filmed:
-    """A driver as the camera sees it, frame by frame.
-
-    Attributes:
-        build: how it is made, at the size of the nearest frame.
-        sizes: (T,) how large it is seen, of that size.
-        floors: (T,) y of what it stands on, NaN where no foot is seen.
-    """
-
-    build: Build
-    sizes: np.ndarray
-    floors: np.ndarray
-
-    @classmethod
-    def of(cls, joints: np.ndarray, visibility: np.ndarray, fps: float) -> "Filmed":
-        """From all frames, (T, 35, 2) and (T, 35)."""
-        sizes = np.ones(len(joints))
-        for _ in range(2):  # how long bones are is known better once the sizes are, and the other way round
-            lengths = full_lengths(joints / sizes[:, None, None], visibility)[_LARGE]
-            seen = np.linalg.norm(bones_of(joints), axis=2)[:, _LARGE] / np.maximum(lengths, 1e-6)
-            seen = np.where(visibility[:, _LARGE] >= SEEN, seen, np.nan)
-            known = np.isfinite(seen).any(1)
-            if not known.any():
-                break
-            largest = np.full(len(joints), np.nan)
-            largest[known] = np.nanmax(seen[known], axis=1)
-            largest = np.interp(np.arange(len(joints)), np.flatnonzero(known), largest[known])
-            sizes = gaussian_filter1d(
-                median_filter(largest, max(1, round(_SIZE_S * fps)), mode="nearest"), _SIZE_S * fps / 3, mode="nearest"
-            )
-            sizes = np.clip(sizes / sizes.max(), 0.1, 1)
-        build = Build.of(joints / sizes[:, None, None], visibility)
-        lowest = _lowest(joints, visibility)
-        known = np.isfinite(lowest)
-        floors = np.full(len(joints), np.nan)
-        if known.any():
-            filled = np.interp(np.arange(len(joints)), np.flatnonzero(known), lowest[known])
-            floors = maximum_filter1d(filled, max(1, round(_FLOOR_S * fps)), mode="nearest")
-            floors = gaussian_filter1d(floors, _FLOOR_S * fps / 4, mode="nearest")
-        return cls(build, sizes, floors)
 
 
 class BodyRetarget:
@@ -129,6 +49,9 @@ class BodyRetarget:
         fps: of the frames.
         feet: whether feet stand while the driver's do.
         foreshortening: how much of it arrives that a bone leads towards the camera, in [0, 1].
+
+    Raises:
+        NoFigure: of the two nothing is seen by which one could be measured by the other.
     """
 
     def __init__(
@@ -146,8 +69,13 @@ class BodyRetarget:
         self._step_s, self._foreshortening = 1 / fps, foreshortening
         self._both_legs = driver.has_legs and target.has_legs
         # A step is as long as legs allow, and hips are as high.
-        own, his = ((_legs(build) if self._both_legs else _trunk(build)) for build in (target, driver))
+        own, his = ((build.legs if self._both_legs else build.trunk) for build in (target, driver))
         self._scale = own / his
+        if not np.isfinite(self._scale):
+            raise NoFigure(
+                "Of the driver and of the figure not the same is seen: legs of one, and no shoulders of it.",
+                "Use a video that shows one person, from the hips up at least.",
+            )
         self._anchor_joint = HIPS if np.isfinite(driver.lengths[CHEST]) else CHEST
         self._first = first
         self._feet = feet and self._both_legs and np.isfinite(target.floor)
@@ -276,24 +204,8 @@ def retargeted(
         number = max(at, 0)
         seen = np.zeros(JOINTS) if body is None else visibility[number]
         placed = worker.next(joints[number], seen, float(filmed.sizes[number]), float(filmed.floors[number]))
-        made.append(np.column_stack([placed, depths[number] / (filmed.sizes[number] * _trunk(filmed.build))]))
+        made.append(np.column_stack([placed, depths[number] / (filmed.sizes[number] * filmed.build.trunk)]))
     return made
-
-
-def _lowest(joints: np.ndarray, visibility: np.ndarray) -> np.ndarray:
-    """y (T,) of the lowest point of the feet, NaN where none is seen."""
-    feet = [joint + right for joint in (HEEL, TOE, ANKLE) for right in (0, 1)]
-    lowest = np.where(visibility[:, feet] >= SEEN, joints[:, feet, 1], -np.inf).max(1)
-    return np.where(np.isfinite(lowest), lowest, np.nan)
-
-
-def _trunk(build: Build) -> float:
-    trunk = build.lengths[CHEST]
-    return float(trunk if np.isfinite(trunk) else 1.4 * 2 * build.lengths[SHOULDER])
-
-
-def _legs(build: Build) -> float:
-    return float(build.lengths[KNEE] + build.lengths[ANKLE])
 
 
 def _foot(joints: np.ndarray, right: int) -> np.ndarray:

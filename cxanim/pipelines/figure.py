@@ -8,7 +8,7 @@ import numpy as np
 
 from cxanim.errors import CxanimError, NoFigure
 from cxanim.images import read_image
-from cxanim.motion.body_retarget import Build
+from cxanim.motion.body_build import Build
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_body, find_faces, person_matte
 from cxanim.motion.drawing_matte import drawing_matte
@@ -115,7 +115,8 @@ def observe_figure(
         )
     if placed is None and not _spans(matte, joints_px):
         raise NoFigure(
-            f"What was found in {path.name} is hardly its figure: all joints lie in a small part of it.", "Place them."
+            f"What was found in {path.name} is hardly its figure: all joints lie in a small part of it.",
+            "Place its joints.",
         )
     square = window.cut(picture, size)
     beyond = cv2.copyMakeBorder(matte, *_edges(height, width), cv2.BORDER_CONSTANT, value=0.0)

@@ -84,6 +84,8 @@ def prepare_figure_drive(
         seen = film_body(path, settings, watch)
         motion, video, notes = seen.motion, path, seen.notes
     bodies = [pose.body for pose in motion.calmed(smoothing, longest_gap_s=0.5)]
+    if all(body is None for body in bodies):
+        raise NoFigure(f"The part of {path.name} that is used shows no body.", "Choose another part of it.")
     # A drawing has no depth: a limb that leads towards the camera would crumple its sheet.
     foreshortening = _OF_A_DRAWING if figure.is_drawn else 1.0
     joints = retargeted(bodies, motion.fps, figure.joints, figure.build, foreshortening=foreshortening)
