@@ -1,5 +1,6 @@
 """From what drives to a figure's joints in every frame: a video of a person, a motion with bodies, or a BVH capture."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class FilmedBody:
 def has_bodies_only(driver: str | Path) -> bool:
     """Whether a driver can move a figure and no face."""
     path = Path(driver)
-    if str(driver) in PRESETS or not path.is_file():
+    if str(driver) in PRESETS or not os.path.isfile(path):  # unlike Path's, False also for a name no disk would take
         return False
     if path.suffix.lower() == BVH_SUFFIX:
         return True
@@ -70,7 +71,7 @@ def prepare_figure_drive(
         raise CxanimError(
             f"{driver} moves a face and no figure.", "Use a video of a person, a BVH capture or a motion with a body."
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CxanimError(f"There is no motion {str(driver)!r}.", "Name a video, a BVH capture or a motion file.")
     video: Path | None = None
     notes: tuple[str, ...] = ()
