@@ -16,7 +16,8 @@ from held_out import HeldOut, cells, head, learnt_share, seen_clip
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose
 from cxanim.pipelines.evaluate import Show
-from cxanim.pipelines.fit import FitSettings, learn, make_training_set
+from cxanim.pipelines.fit import make_training_set
+from cxanim.pipelines.learn import FitSettings, learn
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.refine import as_condition, as_pictures, refine
 from cxanim.pipelines.render import Renderer

@@ -25,7 +25,8 @@ from cxanim.losses import (
     relative_l1,
     sample_positions,
 )
-from cxanim.pipelines.fit import FitSettings, make_training_set
+from cxanim.pipelines.fit import make_training_set
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer

@@ -12,7 +12,8 @@ from pathlib import Path
 from held_out import HeldOut, cells, head, learnt_share, seen_clip
 from quality import SHOWN, misses
 
-from cxanim.pipelines.fit import FitSettings, learn, make_training_set
+from cxanim.pipelines.fit import make_training_set
+from cxanim.pipelines.learn import FitSettings, learn
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.training_state import TrainingState, state_path

@@ -23,10 +23,12 @@ from torch import Tensor, nn
 from cxanim.models import CRN, PRESETS, CRNShape, multiply_adds
 from cxanim.models.crn import Window
 from cxanim.pipelines import puppet as puppets
-from cxanim.pipelines.fit import FitSettings, learn, make_training_set
+from cxanim.pipelines.fit import make_training_set
+from cxanim.pipelines.learn import FitSettings, learn
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.pace import grades
-from cxanim.pipelines.puppet import CONDITION_CHANNELS, Puppet, make_network
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet_network import CONDITION_CHANNELS, make_network
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 

@@ -27,7 +27,8 @@ from cxanim.pipelines.animate import QUALITY_MINUTES
 from cxanim.pipelines.bank import farthest_points
 from cxanim.pipelines.clip import cut_frames
 from cxanim.pipelines.faithful import Followed, PhotoExam
-from cxanim.pipelines.fit import FitSettings, fit_photo
+from cxanim.pipelines.fit import fit_photo
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.photo_set import driver_lessons

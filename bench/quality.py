@@ -25,7 +25,8 @@ from held_out import HeldOut, cells, commit_here, head, into_readme, learnt_shar
 
 from cxanim.pipelines.clip import ClipFaces
 from cxanim.pipelines.evaluate import Exam
-from cxanim.pipelines.fit import FitSettings, train
+from cxanim.pipelines.fit import train
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.render import Renderer
 
 OUT = Path(__file__).parent / "out"

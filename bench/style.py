@@ -9,7 +9,6 @@ last row is one picture at --largest by a few steps, for its memory.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import numpy as np
 from held_out import commit_here, head, into_readme, material
 
 from cxanim.images import as_seen, fitted, read_image, write_image
+from cxanim.pipelines.machine import cores
 from cxanim.pipelines.style import StyleSettings, stylize
 from cxanim.pipelines.style_objective import METHODS
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--pairs", type=int, default=13, help="how many of pairs.json")
+    parser.add_argument("--pairs", type=int, default=13, help="how many of pairs.json, evenly spread")
     parser.add_argument("--largest", type=int, default=2048)
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     parser.add_argument("--paint", nargs=6, help=argparse.SUPPRESS)
@@ -41,10 +41,12 @@ def main() -> None:
         paint(*flags.paint)
         return
     OUT.mkdir(exist_ok=True)
-    pairs = json.loads(material("style_pairs/pairs.json").read_text())[: flags.pairs]
+    all_pairs = json.loads(material("style_pairs/pairs.json").read_text())
+    chosen = sorted(set(np.linspace(0, len(all_pairs) - 1, flags.pairs).round().astype(int).tolist()))
+    pairs = [all_pairs[number] for number in chosen]
     lines = [
         f"`python bench/style.py --size {flags.size} --steps {flags.steps}`: {len(pairs)} pairs, features small, "
-        f"{os.cpu_count()} cores; {time.strftime('%Y-%m-%d')}, commit {commit_here()}.\n",
+        f"{cores()} cores; {time.strftime('%Y-%m-%d')}, commit {commit_here()}.\n",
         head("method", "px", "steps", "seconds", "peak MB", "style before", "style after"),
     ]
     found: dict[str, list[dict]] = {method: [] for method in METHODS}

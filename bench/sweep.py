@@ -10,7 +10,8 @@ from dataclasses import fields, replace
 
 from held_out import HeldOut, cells, head, learnt_share, seen_clip
 
-from cxanim.pipelines.fit import FitSettings, learn, make_training_set
+from cxanim.pipelines.fit import make_training_set
+from cxanim.pipelines.learn import FitSettings, learn
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch

@@ -29,12 +29,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cxanim.losses import FeatureNetwork, feature_network, l1_loss, relative_l1
 from cxanim.losses.contextual import contextual_loss
-from cxanim.pipelines.fit import FitSettings, make_training_set
+from cxanim.pipelines.fit import make_training_set
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.photo_set import photo_training_set
-from cxanim.pipelines.puppet import make_network
+from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.refine import as_condition, refine
 from cxanim.pipelines.trainer import Trainer
 from cxanim.pipelines.training_set import TrainingSet

@@ -90,6 +90,26 @@ def read_checkpoint(
     return about["header"], _parse_tensors(path, whole)
 
 
+def kind_of(path: str | os.PathLike[str], expected: str) -> str:
+    """What a checkpoint that anyone may have written says it is; its arrays are not read.
+
+    Args:
+        path: the file.
+        expected: what to call it where it is not there.
+
+    Raises:
+        BadPuppet: missing, empty, cut short, or none of ours.
+    """
+    path = Path(path)
+    size_of_file(path, expected, BadPuppet)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(8 + MAX_HEADER_BYTES)
+    except OSError as error:
+        raise BadPuppet(f"{path.name} cannot be read: {error.strerror}.", "Check the file and its rights.") from error
+    return str(_parse_about(path, _parse_outline(path, beginning)).get("kind"))
+
+
 def _read_bytes(path: Path, kind: str, max_bytes: int) -> bytes:
     size = size_of_file(path, kind, BadPuppet)
     if size > max_bytes:

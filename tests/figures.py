@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 
 from cxanim.motion.landmarks import BODY_POINTS
+from cxanim.motion.pose import Pose
 from cxanim.motion.skeleton import joints_of
+from cxanim.pipelines.figure_puppet import FigurePuppet, FigureReference
 
 SIZE_PX = 256
 COLOURS = {"trunk": (200, 180, 60), "left_arm": (220, 40, 40), "right_arm": (40, 40, 220), "left_leg": (200, 60, 200),
@@ -71,3 +73,44 @@ def write_capture(path: Path) -> None:
         angle = 75 * np.sin(np.pi * number / (frames - 1))
         lines.append(f"0 90 0 {angle:.3f} {-angle:.3f}")
     path.write_text("\n".join(lines))
+
+
+def waving_bodies(frames: int) -> list[np.ndarray]:
+    """What the drawn figure does: both arms go up and down again, and it sways."""
+    made = []
+    for number in range(frames):
+        up = np.sin(np.pi * number / (frames - 1))
+        body = body_at_rest()
+        for right, side in ((0, 1), (1, -1)):
+            shoulder = body[11 + right, :2].copy()
+            angle = -1.9 * up * side
+            turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+            arm = [point + right for point in (13, 15, 17, 19, 21)]
+            body[arm, :2] = shoulder + (body[arm, :2] - shoulder) @ turn
+        body[:, 0] += 0.02 * up
+        made.append(body)
+    return made
+
+
+def before_a_wall(body: np.ndarray, shift_px: int = 0) -> np.ndarray:
+    """The figure (S, S, 3) before a wall with stains, which may be seen from elsewhere."""
+    stains = np.random.default_rng(0).uniform(90, 160, (32, 64)).astype(np.float32)
+    wall = cv2.resize(stains, (2 * SIZE_PX, SIZE_PX), interpolation=cv2.INTER_CUBIC)[:, shift_px : shift_px + SIZE_PX]
+    picture, matte = draw(body)
+    return np.where(matte[..., None] > 0, picture, wall[..., None].clip(0, 255).astype(np.uint8))
+
+
+def matte_by_colour(picture: np.ndarray) -> np.ndarray:
+    """Where the drawn figure is, (S, S) float32: its parts have colours, the wall has none."""
+    return (np.ptp(picture.astype(int), axis=2) > 40).astype(np.float32)
+
+
+def drawn_puppet() -> FigurePuppet:
+    """A puppet of the drawn figure, untrained, of four references; its clip's frames are narrower than high."""
+    references = []
+    for body in waving_bodies(8)[:4]:
+        picture = before_a_wall(body)
+        matte = np.round(255 * matte_by_colour(picture)).astype(np.uint8)
+        references.append(FigureReference(picture, matte, Pose(body=body)))
+    plate = np.full((SIZE_PX, SIZE_PX, 3), 125, np.uint8)
+    return FigurePuppet(SIZE_PX, tuple(references), 0, plate, (28, 0, 228, SIZE_PX), about={"kind": "clip"})

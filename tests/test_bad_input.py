@@ -28,8 +28,8 @@ from cxanim.cli import main
 from cxanim.errors import NotEnoughMemory, is_out_of_memory
 from cxanim.output import atomic_output, one_writer
 from cxanim.pipelines.animate import AnimateSettings
-from cxanim.pipelines.drive import DriveSettings
-from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.drive_settings import DriveSettings
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.puppet import FORMAT, Puppet
 from cxanim.pipelines.trainer import Trainer
 from cxanim.ui.animate_tab import run_animation

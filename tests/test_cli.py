@@ -22,11 +22,11 @@ from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.authored import BakeSettings
 from cxanim.pipelines.domain_apply import DomainApplySettings
 from cxanim.pipelines.domain_fit import DomainFitSettings
-from cxanim.pipelines.drive import DriveSettings
+from cxanim.pipelines.drive_settings import DriveSettings
 from cxanim.pipelines.edit import EditSettings
 from cxanim.pipelines.evaluate import EvaluateSettings
 from cxanim.pipelines.extract import ExtractSettings
-from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.style import StyleSettings

@@ -32,7 +32,7 @@ from cxanim.pipelines.live_clip import live_from_clip, live_target
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
 from cxanim.pipelines.pace import Grade, Pace, grades
-from cxanim.pipelines.puppet import make_network
+from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video, probe_video
 

@@ -12,7 +12,7 @@ from PIL import Image
 from cxanim.cli import main
 from cxanim.errors import CxanimError
 from cxanim.pipelines.engines import LocalEngine, carry_out, make_engine
-from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.many import FAILED, SKIPPED, STOPPED, TRAINED, Order, Outcome, find_targets, train_many
 from cxanim.pipelines.puppet import Puppet

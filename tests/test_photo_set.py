@@ -13,7 +13,8 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.ratios import mouth_gap
 from cxanim.motion.retarget import perform
 from cxanim.pipelines.drive_settings import DriverSettings
-from cxanim.pipelines.fit import FitSettings, fit_photo
+from cxanim.pipelines.fit import fit_photo
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.photo_set import driver_lessons, grafted, photo_training_set

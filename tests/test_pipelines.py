@@ -24,16 +24,19 @@ from cxanim.motion.retarget import perform
 from cxanim.pipelines import fit, training_set
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.clip import observe_clip
-from cxanim.pipelines.drive import DriveSettings, prepare_drive
+from cxanim.pipelines.drive_settings import DriveSettings
+from cxanim.pipelines.driver import prepare_drive
 from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
-from cxanim.pipelines.fit import FitSettings, make_training_set
+from cxanim.pipelines.fit import make_training_set
 from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.habits import body_follows, likeness, too_near
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.likeness import PARTS, Likeness
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.puppet import FORMAT, Reference, make_network
+from cxanim.pipelines.puppet import FORMAT, Reference
+from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.refine import as_condition, refine
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.trainer import Trainer

@@ -19,14 +19,8 @@ from cxanim.motion.pose import Pose
 from cxanim.motion.warp import mixed
 from cxanim.pipelines import quick
 from cxanim.pipelines.grain import MOST_LEVELS, Grain
-from cxanim.pipelines.puppet import (
-    CONDITION_CHANNELS,
-    NUDGE_CHANNELS,
-    OUTPUT_CHANNELS,
-    Puppet,
-    Reference,
-    make_network,
-)
+from cxanim.pipelines.puppet import Puppet, Reference
+from cxanim.pipelines.puppet_network import CONDITION_CHANNELS, NUDGE_CHANNELS, OUTPUT_CHANNELS, make_network
 from cxanim.pipelines.refine import LARGEST_NUDGE, Refiner, as_condition, as_pictures, refine
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import MOST_STRENGTH, Steady, Stretch, fitting_stillness, flicker_ratio

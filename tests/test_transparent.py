@@ -15,7 +15,7 @@ from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
 from cxanim.pipelines.animate import AnimateSettings
-from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video_writer

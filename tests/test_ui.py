@@ -23,9 +23,8 @@ from cxanim.images import read_image, write_image
 from cxanim.motion.detect import find_faces
 from cxanim.motion.recording import Motion
 from cxanim.pipelines.animate import AnimateSettings
-from cxanim.pipelines.drive import DriveSettings
-from cxanim.pipelines.drive_settings import DriverSettings
-from cxanim.pipelines.fit import FitSettings
+from cxanim.pipelines.drive_settings import DriverSettings, DriveSettings
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet

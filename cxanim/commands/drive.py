@@ -10,10 +10,14 @@ from cxanim.terminal import Terminal
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    from cxanim.pipelines.drive import DriveSettings
+    from cxanim.pipelines.drive_settings import DriveSettings
 
     parser.add_argument("puppet", type=Path, metavar="NAME.puppet")
-    parser.add_argument("driver", metavar="DRIVER", help="a video, a motion file, a picture, or a preset")
+    parser.add_argument(
+        "driver",
+        metavar="DRIVER",
+        help="a video, a motion file, a picture, or a preset; of a figure a video, a motion or a BVH capture",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=VIDEO_OUTPUT)
     add_beside(parser)
     add_flags(parser.add_argument_group("settings"), DriveSettings)
@@ -21,11 +25,12 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
-    from cxanim.pipelines.drive import DriveSettings, drive
-    from cxanim.pipelines.puppet import Puppet
+    from cxanim.pipelines.drive import drive
+    from cxanim.pipelines.drive_settings import DriveSettings
+    from cxanim.pipelines.figure_puppet import load_puppet
 
     settings, machine = from_flags(DriveSettings, flags), machine_of(flags)
-    puppet = Puppet.load(flags.puppet)
+    puppet = load_puppet(flags.puppet)
     rendered = drive(
         puppet,
         flags.driver,

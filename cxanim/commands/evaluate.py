@@ -30,7 +30,8 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.evaluate import EvaluateSettings, evaluate
-    from cxanim.pipelines.puppet import Puppet
+    from cxanim.pipelines.evaluate_figure import evaluate_figure
+    from cxanim.pipelines.figure_puppet import FigurePuppet, load_puppet
 
     if bool(flags.photo) != bool(flags.driver) or bool(flags.photo) == bool(flags.puppet and flags.clip):
         raise BadSetting("evaluate: expected a puppet and a clip, or --photo and --driver.", "Give one of both pairs.")
@@ -38,7 +39,11 @@ def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         return _evaluate_photo(flags, terminal)
     settings, machine = from_flags(EvaluateSettings, flags), machine_of(flags)
     watch = terminal.watch
-    scores = evaluate(Puppet.load(flags.puppet), flags.clip, settings, machine, watch)
+    puppet = load_puppet(flags.puppet)
+    if isinstance(puppet, FigurePuppet):
+        scores = evaluate_figure(puppet, flags.clip, settings, machine, watch)
+    else:
+        scores = evaluate(puppet, flags.clip, settings, machine, watch)
     terminal.say(*watch.notes)
     if not flags.json:
         terminal.close()

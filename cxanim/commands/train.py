@@ -11,7 +11,7 @@ from cxanim.terminal import Terminal
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    from cxanim.pipelines.fit import FitSettings
+    from cxanim.pipelines.learn import FitSettings
 
     parser.add_argument("targets", type=Path, nargs="*", metavar="TARGET", help="clips of one target, or one photo")
     help = "train a puppet for each file in DIR, and for each folder of clips in it; -o is then a folder"
@@ -28,7 +28,8 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
-    from cxanim.pipelines.fit import FitSettings, train
+    from cxanim.pipelines.fit import train
+    from cxanim.pipelines.learn import FitSettings
 
     if bool(flags.targets) == bool(flags.folder):
         raise BadSetting("targets: got both files and --targets, or neither.", "Give files, or --targets DIR.")
@@ -54,7 +55,7 @@ def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
 
 def _train_many(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from cxanim.pipelines.engines import make_engine
-    from cxanim.pipelines.fit import FitSettings
+    from cxanim.pipelines.learn import FitSettings
     from cxanim.pipelines.many import FAILED, train_many
 
     engine = make_engine(flags.engine, flags.workers)

@@ -17,7 +17,8 @@ from cxanim.experiments.report import Report, spread, table
 from cxanim.images import write_image
 from cxanim.pipelines.clip import observe_clip
 from cxanim.pipelines.evaluate import Exam, ScoreSettings
-from cxanim.pipelines.fit import FitSettings, learn, make_training_set
+from cxanim.pipelines.fit import make_training_set
+from cxanim.pipelines.learn import FitSettings, learn
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video

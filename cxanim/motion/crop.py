@@ -14,6 +14,9 @@ import numpy as np
 
 from cxanim.motion.pose import Pose, face_box
 
+_SEEN = 0.5
+_HAIR, _ROOM = 0.35, 0.06  # lengths of the trunk above the eyes; room on each side
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -109,6 +112,36 @@ class Crop:
         centre_x, centre_y = (x0 + x1) / 2, (y0 + y1) / 2 - 0.04 * side
         side = round(min(side, max(min(width_px, height_px), (y1 - y0) * 1.3, (x1 - x0) * 1.3)))
         return cls(_slid(centre_x - side / 2, side, width_px), _slid(centre_y - side / 2, side, height_px), side)
+
+    @classmethod
+    def around_bodies(cls, bodies: Iterable[np.ndarray], width_px: int, height_px: int) -> "Crop":
+        """A window that holds a figure wherever it goes, hands, feet and hair included.
+
+        Args:
+            bodies: (33, 4) bodies in the frame's own square (see `whole`).
+            width_px, height_px: the frame.
+
+        Returns:
+            A window inside the frame wherever the frame is large enough for it.
+        """
+        whole = cls.whole(width_px, height_px)
+        boxes = [_box_of(body) for body in bodies]
+        if not boxes:
+            raise ValueError("bodies: got none, expected at least one")
+        corners = np.stack(boxes)
+        low, high = np.quantile(corners[:, 0], 0.005, axis=0), np.quantile(corners[:, 1], 0.995, axis=0)
+        corner, size = np.array([whole.x_px, whole.y_px]), np.array([width_px, height_px])
+        low, high = (np.clip(point * whole.side_px + corner, 0, size) for point in (low, high))
+        side = round(min((1 + 2 * _ROOM) * (high - low).max(), whole.side_px))
+        x, y = (low + high) / 2 - side / 2
+        return cls(_slid(x, side, width_px), _slid(y, side, height_px), side)
+
+
+def _box_of(body: np.ndarray) -> np.ndarray:
+    """Corners (2, 2) of the box round what is seen of a body, with its hair and its finger-tips."""
+    seen = body[body[:, 3] >= _SEEN, :2] if (body[:, 3] >= _SEEN).any() else body[:, :2]
+    more = _HAIR * np.linalg.norm(body[[11, 12], :2].mean(0) - body[[23, 24], :2].mean(0))
+    return np.stack([seen.min(0) - more, seen.max(0) + 0.5 * more])
 
 
 def _slid(start: float, side: float, length: float) -> int:

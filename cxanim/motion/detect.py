@@ -40,20 +40,21 @@ class Detector:
 
     Args:
         parts: "face" (478 points), or "body" (face, 33 body points and both hands).
+        tracks: whether frames follow one another; else each is looked at by itself, more slowly.
     """
 
-    def __init__(self, parts: str = "face"):
+    def __init__(self, parts: str = "face", *, tracks: bool = True):
         if parts not in PARTS:
             raise ValueError(f"parts: got {parts!r}, expected one of {', '.join(PARTS)}")
         with _quiet():
             solutions = _solutions()
             if parts == "face":
                 self._solution = solutions.face_mesh.FaceMesh(
-                    static_image_mode=False, max_num_faces=1, refine_landmarks=True, min_tracking_confidence=0.5
+                    static_image_mode=not tracks, max_num_faces=1, refine_landmarks=True, min_tracking_confidence=0.5
                 )
             else:
                 self._solution = solutions.holistic.Holistic(
-                    static_image_mode=False, model_complexity=1, refine_face_landmarks=True
+                    static_image_mode=not tracks, model_complexity=1, refine_face_landmarks=True
                 )
         self.parts = parts
         self._greeted = False

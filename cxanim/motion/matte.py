@@ -3,7 +3,16 @@
 import cv2
 import numpy as np
 
+from cxanim.motion import landmarks as lm
+
 _REACH_CELLS = 64
+_ENDS = ((15, 19), (16, 20))  # the hands
+_SURE = (0.3, 0.8)  # of what a segmentation says: less is wall, more is person
+
+
+def decided(matte: np.ndarray) -> np.ndarray:
+    """A segmentation's word (H, W) in [0, 1], made decided: hardly a person is none, mostly one is one."""
+    return np.clip((matte - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
 
 
 def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndarray:
@@ -28,6 +37,26 @@ def face_stencil(face: np.ndarray, size_px: int) -> np.ndarray:
     rim = max(3, int(0.08 * width * size_px) | 1)
     stencil = cv2.dilate(stencil, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim)))
     return cv2.GaussianBlur(stencil, (0, 0), rim / 3).astype(np.float32) / 255
+
+
+def figure_stencil(joints: np.ndarray, size_px: int, thickness: float) -> np.ndarray:
+    """(S, S) uint8, 255 on the bones of a figure, its trunk and its head.
+
+    Args:
+        joints: (35, 2) or more numbers each, as in `skeleton.py`.
+        size_px: side.
+        thickness: of the bones, in shares of the side.
+    """
+    points = np.round(np.clip(joints[:, :2], -1, 2) * size_px - 0.5).astype(np.int32)
+    width = max(1, round(thickness * size_px))
+    stencil = np.zeros((size_px, size_px), np.uint8)
+    for start, end in (*lm.BODY_LIMBS, *_ENDS):
+        cv2.line(stencil, points[start].tolist(), points[end].tolist(), 255, width)
+    cv2.fillConvexPoly(stencil, cv2.convexHull(points[[11, 12, 23, 24]]), 255)
+    head = points[:11].mean(axis=0).round().astype(int)
+    chest = points[[11, 12]].mean(axis=0)
+    cv2.circle(stencil, head.tolist(), max(1, round(0.6 * float(np.linalg.norm(head - chest)) + width / 2)), 255, -1)
+    return stencil
 
 
 def background_plate(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:

@@ -67,6 +67,12 @@ class Pose:
             raise ValueError("pose: got no face, expected one")
         return self.face
 
+    def need_body(self) -> np.ndarray:
+        """The body (33, 4); a ValueError where there is none."""
+        if self.body is None:
+            raise ValueError("pose: got no body, expected one")
+        return self.body
+
     def with_face(self, face: np.ndarray) -> "Pose":
         """The same pose with another face."""
         return replace(self, face=face.astype(np.float32, copy=False))

@@ -62,6 +62,11 @@ def depths_of(body: np.ndarray) -> np.ndarray:
     return np.concatenate([body[..., 2], hips, chest], axis=-1) - hips
 
 
+def posed_joints(body: np.ndarray, trunk: float) -> np.ndarray:
+    """Joints of a body (33, 4) with their depth, (35, 3), the third number in lengths of the trunk."""
+    return np.column_stack([joints_of(body)[0], depths_of(body) / max(trunk, 1e-6)])
+
+
 def bones_of(joints: np.ndarray) -> np.ndarray:
     """The bones (..., 35, 2) of joints (..., 35, 2)."""
     return joints - joints[..., PARENTS, :]

@@ -10,18 +10,20 @@ import torch
 from cxanim.errors import BadSetting
 from cxanim.models.srresnet import SCALES
 from cxanim.pipelines.animate_figure import animate_figure
-from cxanim.pipelines.drive import Rendered, ensure_results_writable, keeps_alpha, render_drive
 from cxanim.pipelines.driver import Drive, DriveSettings, prepare_drives
 from cxanim.pipelines.figure import LARGEST_FIGURE_PX
 from cxanim.pipelines.figure_driver import has_bodies_only
-from cxanim.pipelines.fit import Call, FitSettings, fit_photo, here
+from cxanim.pipelines.fit import Call, fit_photo, here
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import Photo, observe_everyone, observe_photo, photo_puppet
 from cxanim.pipelines.photo_set import driver_lessons
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.placed_figure import PlacedFigure
-from cxanim.pipelines.puppet import SIZES_PX, Puppet, ensure_puppet_writable
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet_parts import SIZES_PX, ensure_puppet_writable
 from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.rendering import Rendered, ensure_results_writable, keeps_alpha, render_drive
 from cxanim.pipelines.scene import Scene
 from cxanim.pipelines.upscale import MOST_FRAME_SIDE_PX, Enlargement, UpscaleSettings
 from cxanim.pipelines.upscaler import bundled_upscaler

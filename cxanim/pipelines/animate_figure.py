@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cxanim.pipelines.drive import Rendered, keeps_alpha, render_drive
 from cxanim.pipelines.drive_settings import DriveSettings
 from cxanim.pipelines.figure import LARGEST_FIGURE_PX, observe_figure
 from cxanim.pipelines.figure_driver import prepare_figure_drive
 from cxanim.pipelines.placed_figure import PlacedFigure
+from cxanim.pipelines.rendering import Rendered, keeps_alpha, render_drive
 from cxanim.pipelines.watch import Watch
 
 

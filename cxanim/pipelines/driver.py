@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,10 +40,10 @@ _SETTLE_S = 0.3  # a detector that tracks takes some frames to come to rest
 
 @dataclass(frozen=True)
 class Drive:
-    """A driver, ready: the target's face for every frame.
+    """A driver, ready: the target's face, or what its figure does, for every frame.
 
     Attributes:
-        faces: the target's faces (478, 3), in order.
+        faces: the target's faces (478, 3), in order; of a figure its joints (35, 3) or its poses.
         frames: how many they are.
         fps: their rate.
         video: the driver's video, whose sound and pictures may be wanted; None where the driver is no video.
@@ -53,7 +54,7 @@ class Drive:
         notes: what a person should know.
     """
 
-    faces: Iterator[np.ndarray]
+    faces: Iterator[Any]
     frames: int
     fps: float
     video: Path | None = None

@@ -10,10 +10,11 @@ from cxanim.errors import BadSetting
 from cxanim.images import ensure_picture_writable, from_over_white, keeps_alpha, write_image
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import Performer
+from cxanim.pipelines.figure_puppet import load_face_puppet
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import Photo, observe_photo, photo_puppet
 from cxanim.pipelines.placed_face import PlacedFace
-from cxanim.pipelines.puppet import PUPPET_SUFFIX, SIZES_PX, Puppet
+from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX, SIZES_PX
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.scene import Scene
 from cxanim.settings import Settings, setting
@@ -89,7 +90,7 @@ class Editor:
         elif placed is not None or self.settings.face:
             raise BadSetting("A puppet has one face, whose place is known.", "Name no face, or a photo.")
         else:
-            puppet = Puppet.load(self.target)
+            puppet = load_face_puppet(self.target, "the editor")
         # Each picture stands for itself: nothing is averaged with the one before.
         self._puppet = replace(puppet, steadiness=0.0, grain=0.0)
         self._renderer = Renderer(self._puppet, device)

@@ -23,13 +23,14 @@ from cxanim.motion.pose import face_box
 from cxanim.pipelines import metrics
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, frames_until, observe_clip
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.puppet import Puppet, facts_of
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet_parts import SelfTold, facts_of
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import Settings, setting
 
 GAP_S = 1.0
-_MOST_CANDIDATE_BYTES = 300_000_000
+MOST_CANDIDATE_BYTES = 300_000_000
 _MEANS = ("psnr", "ssim", "l1", "vgg_dist", "face_psnr", "face_vgg_dist", "akd_px", "background_drift")
 
 Show = Callable[[np.ndarray], np.ndarray]
@@ -110,10 +111,10 @@ class Exam:
     def __init__(self, puppet: Puppet, seen: ClipFaces, start: float, frames: int, watch: Watch):
         self._puppet, self._watch, self._path = puppet, watch, seen.path
         motion = seen.motion.calmed(longest_gap_s=0.2)
-        self._crop = _same_crop(puppet, seen) or clip_crop(seen)
+        self._crop = same_crop(puppet, seen.path, seen.width_px, seen.height_px) or clip_crop(seen)
         split = frames_until(seen.frames_told, start)
         self._first = split + round(GAP_S * motion.fps) if start > 0 else 0
-        stride = max(1, math.ceil(split * 3 * puppet.size_px**2 / _MOST_CANDIDATE_BYTES))
+        stride = max(1, math.ceil(split * 3 * puppet.size_px**2 / MOST_CANDIDATE_BYTES))
         self._faces = [self._crop.from_frame(pose, seen.width_px, seen.height_px).face for pose in motion]
         self.faces = [face for face in self._faces[self._first :] if face is not None]
         self._candidates: list[np.ndarray] = []
@@ -186,7 +187,7 @@ class Exam:
                 missed += not found
             rows.append(row)
         judged = sum(truth.face is not None for truth in self._truths.values())
-        means = {name: _mean([row[name] for row in rows if name in row]) for name in _MEANS}
+        means = {name: mean_of([row[name] for row in rows if name in row]) for name in _MEANS}
         return {
             "frames": len(rows),
             **means,
@@ -222,16 +223,17 @@ class _Truth:
         }
 
 
-def _same_crop(puppet: Puppet, seen: ClipFaces) -> Crop | None:
-    """The window that the puppet was trained in, if this clip is one of those it was trained on."""
+def same_crop(puppet: SelfTold, clip: Path, width_px: int, height_px: int) -> Crop | None:
+    """The window that a puppet was trained in, if this clip, of this size, is one of those it was trained on."""
     files = puppet.about.get("files")
-    if files is not None and facts_of([seen.path])[0] not in files:
+    if files is not None and facts_of([clip])[0] not in files:
         return None  # another clip of the same name
     for name, (x, y, side, width, height) in puppet.trained_windows:
-        if name == seen.path.name and (width, height) == (seen.width_px, seen.height_px):
+        if name == clip.name and (width, height) == (width_px, height_px):
             return Crop(x, y, side)
     return None
 
 
-def _mean(values: list[float]) -> float | None:
+def mean_of(values: list[float]) -> float | None:
+    """Their mean, rounded; None of none."""
     return round(float(np.mean(values)), 5) if values else None

@@ -25,12 +25,14 @@ from cxanim.pipelines import metrics
 from cxanim.pipelines.animate import QUALITY_MINUTES
 from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip
 from cxanim.pipelines.evaluate import ScoreSettings
-from cxanim.pipelines.fit import FitSettings, fit_photo
+from cxanim.pipelines.fit import fit_photo
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
 from cxanim.pipelines.photo_set import driver_lessons
 from cxanim.pipelines.placed_face import PlacedFace
-from cxanim.pipelines.puppet import SIZES_PX, Puppet
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet_parts import SIZES_PX
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting

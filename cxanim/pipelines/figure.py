@@ -14,14 +14,13 @@ from cxanim.motion.detect import find_body, find_faces, person_matte
 from cxanim.motion.drawing_matte import drawing_matte
 from cxanim.motion.drawing_warp import DrawingWarp
 from cxanim.motion.limb_warp import LimbWarp
-from cxanim.motion.matte import background_plate
+from cxanim.motion.matte import background_plate, decided
 from cxanim.motion.skeleton import PARENTS, joints_of, shows_a_figure
 from cxanim.pipelines.photo import read_picture
 from cxanim.pipelines.placed_figure import PlacedFigure
 
 LARGEST_FIGURE_PX = 1280
 _HOLDS_ITS_BONES, _LEAST_SPAN = 0.85, 0.5
-_SURE = (0.3, 0.8)  # of what the segmentation says: less is wall, more is person
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def _matte(
         return alpha.astype(np.float32) / 255
     if is_drawn:
         return drawing_matte(picture)
-    matte = np.clip((person_matte(picture) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
+    matte = decided(person_matte(picture))
     seen = _bones_within(matte, joints_px)
     if seen > _HOLDS_ITS_BONES:
         return matte

@@ -7,34 +7,32 @@ from pathlib import Path
 from cxanim.errors import BadSetting, CxanimError, NoFigure
 from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.bvh_poses import BVH_SUFFIX, motion_from_bvh
-from cxanim.motion.detect import Detector
-from cxanim.motion.pose import Pose
 from cxanim.motion.presets import PRESETS
 from cxanim.motion.recording import Motion
-from cxanim.motion.skeleton import shows_a_figure
-from cxanim.pipelines.clip import DETECTION_SIDE_PX
 from cxanim.pipelines.drive_settings import DriverSettings, check_times
 from cxanim.pipelines.driver import MOTION_SUFFIX, Drive, is_still
 from cxanim.pipelines.figure import Figure
+from cxanim.pipelines.figure_clip import observe_figures
 from cxanim.pipelines.watch import Watch
-from cxanim.video import open_video, probe_video
+from cxanim.video import probe_video
 
-_LEAST_SEEN = 0.5  # share of frames that must show a body: in a hand, too, the detector sees one now and then
-
+LONGEST_GAP_S = 0.5  # over which a limb that is not seen is bridged
 _OF_A_DRAWING = 0.3
 
 
 @dataclass(frozen=True)
-class FilmedBody:
-    """The body in the frames of a part of a video.
+class Driving:
+    """What drives a figure.
 
     Attributes:
-        motion: bodies, hands and faces in the frame's own square.
+        motion: bodies, and hands and faces where they are seen, in a square of their own.
+        video: the video it comes from, or None.
         notes: what a person should know.
     """
 
     motion: Motion
-    notes: tuple[str, ...]
+    video: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def has_bodies_only(driver: str | Path) -> bool:
@@ -66,6 +64,28 @@ def prepare_figure_drive(
         NoFigure: hardly a frame shows a body.
         UnreadableMotion, UnreadableVideo, TooLarge, BadPuppet, BadSetting, Cancelled.
     """
+    driving = driving_motion(driver, settings, watch)
+    motion = driving.motion
+    bodies = [pose.body for pose in motion.calmed(smoothing, longest_gap_s=LONGEST_GAP_S)]
+    # A drawing has no depth: a limb that leads towards the camera would crumple its sheet.
+    foreshortening = _OF_A_DRAWING if figure.is_drawn else 1.0
+    joints = retargeted(bodies, motion.fps, figure.joints, figure.build, foreshortening=foreshortening)
+    start_s = settings.start_s if driving.video else 0.0
+    return Drive(iter(joints), len(joints), motion.fps, driving.video, start_s=start_s, notes=driving.notes)
+
+
+def driving_motion(driver: str | Path, settings: DriverSettings, watch: Watch) -> Driving:
+    """Read the bodies of what drives a figure.
+
+    Args:
+        driver: a video, a motion file with bodies, or a BVH capture.
+        settings: which part of the driver is used.
+        watch: who is told.
+
+    Raises:
+        NoFigure: hardly a frame shows a body.
+        UnreadableMotion, UnreadableVideo, TooLarge, BadPuppet, BadSetting, Cancelled.
+    """
     path = Path(driver)
     if str(driver) in PRESETS or is_still(driver):
         raise CxanimError(
@@ -73,53 +93,28 @@ def prepare_figure_drive(
         )
     if not os.path.isfile(path):
         raise CxanimError(f"There is no motion {str(driver)!r}.", "Name a video, a BVH capture or a motion file.")
-    video: Path | None = None
-    notes: tuple[str, ...] = ()
     if path.suffix.lower() == BVH_SUFFIX:
-        motion = _part(motion_from_bvh(path), settings, path.name)
+        driving = Driving(_part(motion_from_bvh(path), settings, path.name))
     elif path.suffix.lower() == MOTION_SUFFIX:
-        motion = _part(Motion.load(path), settings, path.name)
-        if "body" not in motion.parts:
+        driving = Driving(_part(Motion.load(path), settings, path.name))
+        if "body" not in driving.motion.parts:
             raise NoFigure(f"The motion {path.name} has no body in it.", "Extract one with --parts body.")
     else:
-        seen = film_body(path, settings, watch)
-        motion, video, notes = seen.motion, path, seen.notes
-    bodies = [pose.body for pose in motion.calmed(smoothing, longest_gap_s=0.5)]
-    if all(body is None for body in bodies):
+        driving = _filmed(path, settings, watch)
+    if all(pose.body is None for pose in driving.motion):
         raise NoFigure(f"The part of {path.name} that is used shows no body.", "Choose another part of it.")
-    # A drawing has no depth: a limb that leads towards the camera would crumple its sheet.
-    foreshortening = _OF_A_DRAWING if figure.is_drawn else 1.0
-    joints = retargeted(bodies, motion.fps, figure.joints, figure.build, foreshortening=foreshortening)
-    return Drive(iter(joints), len(joints), motion.fps, video, start_s=settings.start_s if video else 0.0, notes=notes)
+    return driving
 
 
-def film_body(path: Path, settings: DriverSettings, watch: Watch) -> FilmedBody:
-    """Follow the body in a part of a video.
-
-    Raises:
-        NoFigure: hardly a frame shows one.
-        UnreadableVideo, TooLarge, BadSetting, Cancelled.
-    """
+def _filmed(path: Path, settings: DriverSettings, watch: Watch) -> Driving:
+    """The body in a part of a video."""
     check_times(settings, probe_video(path).duration_s, path.name)
-    poses = []
-    with (
-        open_video(path, start_s=settings.start_s, end_s=settings.end_s, max_side_px=DETECTION_SIDE_PX) as video,
-        Detector("body") as detector,
-    ):
-        info = video.info
-        for frame in watch.each(video, "Following the driver", info.frames_estimate):
-            pose = detector.detect(frame)
-            poses.append(pose if pose.body is not None and shows_a_figure(pose.body) else Pose())
-    missing = sum(pose.body is None for pose in poses)
-    if missing > len(poses) * (1 - _LEAST_SEEN):
-        raise NoFigure(
-            f"A body was found in {len(poses) - missing} of {len(poses)} frames of {path.name}.",
-            "Use a video that shows one person, from the hips up at least.",
-        )
-    notes = (
-        (f"No body in {missing} of {len(poses)} frames of {path.name}: limbs fall to rest there.",) if missing else ()
-    )
-    return FilmedBody(Motion.from_poses(poses, info.fps, source=path.name), notes)
+    seen = observe_figures(path, watch, start_s=settings.start_s, end_s=settings.end_s, stage="Following the driver")
+    notes = seen.notes
+    if seen.missing:
+        gone = f"No body in {seen.missing} of {len(seen.motion)} frames of {path.name}: limbs fall to rest there."
+        notes = (*notes, gone)
+    return Driving(seen.motion, path, notes)
 
 
 def _part(motion: Motion, settings: DriverSettings, name: str) -> Motion:

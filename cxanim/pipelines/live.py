@@ -20,9 +20,9 @@ from cxanim.pipelines.render import Begun, Renderer
 from cxanim.settings import setting
 
 CALIBRATION_S = 1.0
-_HOLD_S, _LEAVE_S, _COME_S = 0.25, 0.8, 0.35
+_HOLD_S, _LEAVE_S, COME_S = 0.25, 0.8, 0.35
 _KEY_S = 0.15
-_LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
+LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
 # What a key or a button adds to what a person does, for as long as it is held.
 KEYS = {
     "smile": "smile=1", "laugh": "smile=1,jaw=0.5,blink=0.3", "surprise": "brows=0.7,jaw=0.45,smile=-0.3,blink=-0.2",
@@ -101,7 +101,7 @@ class LivePuppet:
         self._device, self._pace = device, Pace(grades(puppet))
         self._renderers: dict[int, Renderer] = {}
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
-        self._keys = dict(vars(Expression()))
+        self._keys = PressedKeys(self._basis)
         self._face = puppet.neutral_face
         self._follower: Follower | None = None
         self._mirrored: bool | None = None
@@ -148,7 +148,7 @@ class LivePuppet:
             self._jumps = True
             return self._face
         share = self._presence.next(seen is not None and self._neutral is not None, time_s)
-        added = self._added(step_s)
+        added = self._keys.next(self.pressed, step_s)
         if self._driver is None or self._neutral is None:
             share = 0.0
         if share < 1:
@@ -214,7 +214,7 @@ class LivePuppet:
         if follower is None or settings.mirror != self._mirrored:
             follower = self._begin(settings.mirror)
         face = follower.next(view).face
-        if face is None or not 0 < step_s < _LONGEST_STEP_S:
+        if face is None or not 0 < step_s < LONGEST_STEP_S:
             self._calm.reset()
         if face is None:
             return None
@@ -234,7 +234,7 @@ class LivePuppet:
         """The face, softly come to where another neutral face, or a pause that is over, would put it at once."""
         if self._jumps:
             self._jump, self._jumped_s, self._jumps = self._face - face, time_s, False
-        left = 1 - _soft(min(1.0, max(0.0, (time_s - self._jumped_s) / _COME_S)))
+        left = 1 - soft(min(1.0, max(0.0, (time_s - self._jumped_s) / COME_S)))
         return face if left == 0 else face + np.float32(left) * self._jump
 
     def _state_with(self, seen: np.ndarray | None) -> str:
@@ -251,13 +251,24 @@ class LivePuppet:
             self._retargeting = settings, Retargeting(own, target, settings.gains, absolute=settings.absolute)
         return self._retargeting[1]
 
-    def _added(self, step_s: float) -> Performance | None:
-        """What the pressed keys add; sliders move there and back in a moment, not at once."""
-        pressed, rest, way = vars(self.pressed), vars(Expression()), min(1.0, step_s / _KEY_S)
-        for name, value in self._keys.items():
-            value += way * (pressed[name] - value)
-            self._keys[name] = pressed[name] if abs(value - pressed[name]) < 0.01 else value
-        return None if self._keys == rest else self._basis.performance(Expression(**self._keys))
+
+class PressedKeys:
+    """What the pressed keys add; sliders move there and back in a moment, not at once.
+
+    Args:
+        basis: of the target's face.
+    """
+
+    def __init__(self, basis: ExpressionBasis):
+        self._basis, self._now = basis, dict(vars(Expression()))
+
+    def next(self, pressed: Expression, step_s: float) -> Performance | None:
+        """What the face does besides, so much later; None where that is nothing."""
+        wanted, rest, way = vars(pressed), vars(Expression()), min(1.0, step_s / _KEY_S)
+        for name, value in self._now.items():
+            value += way * (wanted[name] - value)
+            self._now[name] = wanted[name] if abs(value - wanted[name]) < 0.01 else value
+        return None if self._now == rest else self._basis.performance(Expression(**self._now))
 
 
 class Presence:
@@ -272,10 +283,10 @@ class Presence:
         self._time_s = time_s
         if is_seen:
             self._seen_s = time_s
-            self._share = min(1.0, self._share + step_s / _COME_S)
+            self._share = min(1.0, self._share + step_s / COME_S)
         elif time_s - self._seen_s > _HOLD_S:
             self._share = max(0.0, self._share - step_s / _LEAVE_S)
-        return _soft(self._share)
+        return soft(self._share)
 
 
 class Calibration:
@@ -294,6 +305,6 @@ class Calibration:
         return (self._sum / self._count).astype(np.float32)
 
 
-def _soft(share: float) -> float:
+def soft(share: float) -> float:
     """A share in [0, 1] that begins and ends without speed."""
     return share * share * (3 - 2 * share)

@@ -14,11 +14,12 @@ from cxanim.errors import CxanimError
 from cxanim.images import write_image
 from cxanim.motion.expression import Expression
 from cxanim.output import ensure_writable
-from cxanim.pipelines.live import KEYS, LivePuppet, LiveSettings
+from cxanim.pipelines.figure_puppet import AnyPuppet
+from cxanim.pipelines.live import KEYS, LiveSettings
+from cxanim.pipelines.live_figure import Lively, live_before
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop
 from cxanim.pipelines.live_screen import LiveRun, Screen
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.watch import Watch
 from cxanim.video import ensure_video_writable, open_video_writer
 from cxanim.video.camera import Camera, VirtualCamera
@@ -48,7 +49,7 @@ class Screenlike(Protocol):
 
 
 def live_from_camera(
-    puppet: Puppet,
+    puppet: AnyPuppet,
     settings: LiveSettings | None = None,
     machine: Machine | None = None,
     watch: Watch | None = None,
@@ -78,7 +79,7 @@ def live_from_camera(
     machine, watch = machine or Machine(), watch or Watch()
     if output is not None:
         ensure_video_writable(output)
-    screen, size_px = Screen(puppet.references[puppet.neutral].picture), puppet.size_px
+    screen, size_px = Screen(puppet.still), puppet.size_px
     with ExitStack() as stack:
         seeing = stack.enter_context(Camera(camera))
         window = open_window()
@@ -89,7 +90,7 @@ def live_from_camera(
         writer = None
         if output is not None:
             writer = stack.enter_context(open_video_writer(output, size_px, size_px, SHOWN_FPS))
-        live = LivePuppet(puppet, settings, machine.prepare())
+        live = live_before(puppet, settings, machine.prepare())
         live.prepare()
         loop = LiveLoop(live, screen.deliver, screen.fail)
         stack.callback(loop.close)
@@ -156,7 +157,7 @@ class Keyboard:
         notes: which pictures were kept.
     """
 
-    def __init__(self, live: LivePuppet, snapshots: Path):
+    def __init__(self, live: Lively, snapshots: Path):
         self._live, self._snapshots = live, snapshots
         self.wants_to_quit = False
         self.notes: tuple[str, ...] = ()

@@ -9,29 +9,31 @@ from pathlib import Path
 from cxanim.errors import CannotWrite
 from cxanim.images import is_picture_name
 from cxanim.pipelines.clip import DETECTION_SIDE_PX
-from cxanim.pipelines.live import LivePuppet, LiveSettings
+from cxanim.pipelines.figure_puppet import AnyPuppet, load_puppet
+from cxanim.pipelines.live import LiveSettings
+from cxanim.pipelines.live_figure import live_before
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop
 from cxanim.pipelines.live_screen import LiveRun, Screen
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.photo import observe_photo, photo_puppet
-from cxanim.pipelines.puppet import PUPPET_SUFFIX, Puppet
+from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX
 from cxanim.pipelines.watch import Watch
 from cxanim.video import ensure_video_writable, open_video, open_video_writer
 
 
-def live_target(target: Path, size_px: int) -> Puppet:
+def live_target(target: Path, size_px: int) -> AnyPuppet:
     """The puppet of a file: a .puppet as it is, a photo as an instant one.
 
     Raises:
         BadPuppet, UnreadableImage, TooLarge, NoFace.
     """
     if target.suffix.lower() == PUPPET_SUFFIX:
-        return Puppet.load(target)
+        return load_puppet(target)
     return photo_puppet(observe_photo(target), size_px, target.name)
 
 
 def live_from_clip(
-    puppet: Puppet,
+    puppet: AnyPuppet,
     clip: Path,
     output: Path,
     settings: LiveSettings | None = None,
@@ -55,9 +57,9 @@ def live_from_clip(
     if is_picture_name(output):
         raise CannotWrite(f"{Path(output).name} would be a picture.", "Name a video: .mp4, .webm or .gif.")
     ensure_video_writable(output)
-    screen = Screen(puppet.references[puppet.neutral].picture)
+    screen = Screen(puppet.still)
     with open_video(clip, max_side_px=DETECTION_SIDE_PX) as video:
-        live = LivePuppet(puppet, settings, machine.prepare())
+        live = live_before(puppet, settings, machine.prepare())
         live.prepare()
         loop = LiveLoop(live, screen.deliver, screen.fail)
         size_px, fps = puppet.size_px, video.info.fps

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from cxanim.errors import UnreadableImage
-from cxanim.pipelines.live import Halfway, LivePuppet
+from cxanim.pipelines.live_figure import Lively
 from cxanim.pipelines.machine import share_cores
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class LiveLoop:
 
     def __init__(
         self,
-        live: LivePuppet,
+        live: Lively,
         deliver: Callable[[Shown], None],
         failed: Callable[[Exception], None],
         decode: Callable[[Any], np.ndarray] = lambda content: content,
@@ -109,8 +109,8 @@ class LiveLoop:
         self.live = live
         self._deliver, self._failed, self._decode, self._encode = deliver, failed, decode, encode
         self._frames: Newest[CameraFrame] = Newest()
-        self._faces: Newest[tuple[Shown, np.ndarray]] = Newest()
-        self._begun: Newest[tuple[Shown, Halfway]] = Newest()
+        self._faces: Newest[tuple[Shown, Any]] = Newest()
+        self._begun: Newest[tuple[Shown, Any]] = Newest()
         self._closing = threading.Lock()
         self._threads = [
             threading.Thread(target=self._guarded, args=(work,), name=f"cxanim-live-{name}", daemon=True)

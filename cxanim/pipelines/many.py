@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from cxanim.errors import BadPuppet, CxanimError
 from cxanim.output import cannot_write
-from cxanim.pipelines.fit import TARGET_SUFFIXES, FitSettings
+from cxanim.pipelines.figure_puppet import load_puppet
+from cxanim.pipelines.fit import TARGET_SUFFIXES
+from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.puppet import Puppet, facts_of
+from cxanim.pipelines.puppet_parts import facts_of
 from cxanim.pipelines.training_state import state_path
 from cxanim.progress import Progress, ShouldStop, never_stop
 
@@ -137,7 +139,7 @@ def earlier_training(order: Order) -> dict[str, Any]:
     The same settings, seed and files, which are told by their names and sizes.
     """
     try:
-        puppet = Puppet.load(order.output)
+        puppet = load_puppet(order.output)
     except BadPuppet:
         return {}
     training = puppet.training

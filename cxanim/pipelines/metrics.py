@@ -11,6 +11,7 @@ import torch
 
 from cxanim.losses import FeatureNetwork, contextual_loss, relative_l1
 from cxanim.motion import landmarks as lm
+from cxanim.motion.skeleton import SEEN
 
 VGG_DIST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 _STILL_LEVELS = 2  # grey levels that a pixel of the truth may change by and still be called still
@@ -58,6 +59,28 @@ def cut_box(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
     x1, y1 = max(x1, x0 + _LEAST_FACE_PX), max(y1, y0 + _LEAST_FACE_PX)
     return np.ascontiguousarray(picture[max(0, min(y0, size - _LEAST_FACE_PX)) : y1,
                                         max(0, min(x0, size - _LEAST_FACE_PX)) : x1])  # fmt: skip
+
+
+def cut_px(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The part of a picture (H, W, 3) inside a box (x0, y0, x1, y1) in px, clipped to it, of at least 32 px a side."""
+    height, width = picture.shape[:2]
+    x0, y0 = (max(0, min(int(start), end - _LEAST_FACE_PX)) for start, end in ((box[0], width), (box[1], height)))
+    x1, y1 = (
+        min(end, max(int(stop), start + _LEAST_FACE_PX))
+        for start, stop, end in ((x0, box[2], width), (y0, box[3], height))
+    )
+    return np.ascontiguousarray(picture[y0:y1, x0:x1])
+
+
+def body_distance_px(output: np.ndarray, truth: np.ndarray, side_px: int) -> float | None:
+    """AKD of bodies (33, 4): mean distance of the points that are seen in the truth, in pixels; None where none is."""
+    seen = truth[:, 3] >= SEEN
+    return float(np.linalg.norm((output - truth)[seen, :2], axis=1).mean() * side_px) if seen.any() else None
+
+
+def points_distance_px(output: np.ndarray, truth: np.ndarray, side_px: int) -> float:
+    """AKD of hands (21, 3): mean distance of their points, in pixels."""
+    return float(np.linalg.norm((output - truth)[:, :2], axis=1).mean() * side_px)
 
 
 def keypoint_distance_px(output_face: np.ndarray, truth_face: np.ndarray, size_px: int) -> float:

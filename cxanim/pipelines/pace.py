@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cxanim.pipelines.puppet import SIZES_PX, Puppet
+from cxanim.pipelines.puppet import Puppet
+from cxanim.pipelines.puppet_parts import SIZES_PX
 
 BUDGET_MS = 28.0  # of the 33 between two frames of a camera: the rest is for what runs beside
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0

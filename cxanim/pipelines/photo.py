@@ -11,7 +11,8 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_faces, person_matte
 from cxanim.motion.pose import Pose, face_box
 from cxanim.pipelines.placed_face import PlacedFace, read_placed_face
-from cxanim.pipelines.puppet import PUPPET_SUFFIX, Puppet, Reference
+from cxanim.pipelines.puppet import Puppet, Reference
+from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX
 
 _LEAST_CLEAR = 0.05  # share of a picture that is transparent where somebody is cut out, not the corners rounded
 

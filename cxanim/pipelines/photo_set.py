@@ -94,7 +94,7 @@ def driver_lessons(
 
 def photo_training_set(
     puppet: Puppet, watch: Watch, count: int = _POSES, seed: int = 0, lessons: Lessons | None = None
-) -> TrainingSet:
+) -> TrainingSet[Puppet]:
     """Make a training set from a photo puppet.
 
     Args:

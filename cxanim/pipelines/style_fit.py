@@ -24,7 +24,7 @@ from cxanim.pipelines.course import CourseSettings, Student, Taught, ensure_teac
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.network_file import ensure_network_writable
 from cxanim.pipelines.picture_set import PictureSet, photographs, read_pictures
-from cxanim.pipelines.puppet import facts_of
+from cxanim.pipelines.puppet_parts import facts_of
 from cxanim.pipelines.refine import as_pictures, as_tensor
 from cxanim.pipelines.style_network import STYLE_KIND, StyleNetwork
 from cxanim.pipelines.style_objective import StyleObjective, StyleObjectiveSettings, style_layers

@@ -14,6 +14,7 @@ CX (recipe "fast"); averaged weights; windows instead of whole frames; rare expr
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ from cxanim.losses import FeatureNetwork, Features
 from cxanim.models.crn import CRN, Window
 from cxanim.pipelines.learner import Learner
 from cxanim.pipelines.objectives import ObjectiveSettings, make_objective
-from cxanim.pipelines.puppet import make_network
+from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.refine import as_condition, as_pictures, as_tensor, refine
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.training_state import TrainingState
@@ -52,7 +53,7 @@ class Trainer:
     """
 
     def __init__(
-        self, data: TrainingSet, settings: TrainerSettings, eyes: FeatureNetwork, seed: int, device: torch.device
+        self, data: TrainingSet[Any], settings: TrainerSettings, eyes: FeatureNetwork, seed: int, device: torch.device
     ):
         self.data, self.settings, self.device, self._seed, self._eyes = data, settings, device, seed, eyes
         torch.manual_seed(seed)

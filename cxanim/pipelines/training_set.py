@@ -9,29 +9,29 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic
 
-import cv2
 import numpy as np
 
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.layout import draw_layout
-from cxanim.motion.matte import background_plate, composite, face_stencil
+from cxanim.motion.matte import composite, face_stencil
 from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.retarget import most_neutral
 from cxanim.pipelines.bank import calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, film, observe_clip
+from cxanim.pipelines.figure_puppet import P
 from cxanim.pipelines.habits import body_follows, likeness, too_near
 from cxanim.pipelines.likeness import appearance
-from cxanim.pipelines.metrics import drift_px
-from cxanim.pipelines.puppet import Puppet, Reference, as_stored
+from cxanim.pipelines.plate import plate_of
+from cxanim.pipelines.puppet import Puppet, Reference
+from cxanim.pipelines.puppet_parts import as_stored
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.watch import Watch
 
 _MEMORY_BYTES = 1 << 30
 _WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
-_STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
-_PLATE_FRAMES = 24  # references that its median is taken over: it is held several times in memory
 _TAKES, _SHORTEST_TAKE = 4, 8
 
 
@@ -49,7 +49,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class TrainingSet(Generic[P]):
     """Everything that is learnt from, as arrays in memory.
 
     Attributes:
@@ -58,15 +58,16 @@ class TrainingSet:
         warped: (T, K, S, S, 4) uint8 what the warp shows, from K choices of references, and where it may be
             refined.
         layout: (T, S, S, 3) uint8 layout maps.
-        faces: (T, 478, 3) where the face is in each.
+        faces: (T, 478, 3) where the face is in each; of a figure there are none, (T, 0, 3).
         boxes: (T, 4) what a step mostly looks at in each, x0, y0, x1, y1, normalised.
         chances: (T,) how often each is drawn, summing to 1.
         fingerprint: says whether a training may be resumed on this set.
         takes: stretches of the clips; none of a photo.
         notes: what a person should know.
+        poses: of a figure, the pose in each.
     """
 
-    puppet: Puppet
+    puppet: P
     truth: np.ndarray
     warped: np.ndarray
     layout: np.ndarray
@@ -76,6 +77,7 @@ class TrainingSet:
     fingerprint: str
     takes: tuple[Take, ...] = ()
     notes: tuple[str, ...] = ()
+    poses: tuple[Pose, ...] = ()
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -86,7 +88,9 @@ def most_frames(size_px: int) -> int:
     return max(60, min(1200, _MEMORY_BYTES // ((2 * 3 + _WARPS * 4) * size_px * size_px)))
 
 
-def clip_training_set(clips: Sequence[Path], size_px: int, references: int, until: float, watch: Watch) -> TrainingSet:
+def clip_training_set(
+    clips: Sequence[Path], size_px: int, references: int, until: float, watch: Watch
+) -> TrainingSet[Puppet]:
     """Make a training set from clips of one target.
 
     Args:
@@ -150,7 +154,7 @@ def as_training_set(
     takes: Sequence[Take],
     notes: Sequence[str],
     boxes: Sequence[tuple[float, float, float, float]] | None = None,
-) -> TrainingSet:
+) -> TrainingSet[Puppet]:
     """What is shown, what should be shown, and the faces, with all that follows from them; a step looks at the faces
     unless `boxes` say at what."""
     boxes = [face_box(face, grow=0.3) for face in faces] if boxes is None else boxes
@@ -211,7 +215,7 @@ def _bank(truth: np.ndarray, faces: Sequence[np.ndarray], count: int) -> tuple[P
     first = int(np.searchsorted(numbers, neutral))
     chosen = numbers[farthest_points(vectors[numbers], count, first)].tolist()
     mattes = [person_matte(truth[number]) for number in chosen]
-    plate, moves = _plate(truth[chosen], np.stack(mattes))
+    plate, moves = plate_of(truth[chosen], np.stack(mattes))
     references = tuple(
         Reference(
             as_stored(truth[number]),
@@ -229,54 +233,6 @@ def _set_before(plate: np.ndarray, truth: np.ndarray, faces: Sequence[np.ndarray
     for picture, face in zip(frames, faces, strict=True):
         matte = np.maximum(person_matte(picture), face_stencil(face, len(plate)))
         picture[:] = composite(picture, np.round(matte * 255).astype(np.uint8), plate)
-
-
-def _plate(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None, bool]:
-    """The background without the person, and whether it moves; None if it is hardly seen.
-
-    It is the median over time of what is seen of it, or where it moves that of the frame that shows most of it. Where
-    the person is never out of the way it is filled from the sides: the warped person covers it.
-    """
-    some = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _PLATE_FRAMES)).astype(int))
-    frames, mattes = frames[some], mattes[some]
-    pictures = frames.astype(np.float32)
-    background = mattes < 0.1
-    seen = background.sum(0)
-    often = seen >= max(3, len(frames) // 3)
-    if often.mean() < 0.02:
-        return None, False
-    uncovered = np.broadcast_to(~background[..., None], pictures.shape)
-    median = np.ma.median(np.ma.array(pictures, mask=uncovered), axis=0)
-    varies = np.ma.median(np.ma.array(np.abs(pictures - median.filled(0)), mask=uncovered), axis=0).filled(0).mean(2)
-    if np.median(varies[often]) > _STILL_LEVELS or _drift_px(frames, mattes) > _STILL_SHARE * frames.shape[1]:
-        widest = int(background.sum((1, 2)).argmax())
-        return as_stored(background_plate(frames[widest], mattes[widest].astype(np.float32))), True
-    never = seen == 0
-    plate = median.filled(0).astype(np.uint8)
-    if never.any() and not never.all():
-        plate = _filled(plate, never)
-    return as_stored(plate), False
-
-
-def _drift_px(frames: np.ndarray, mattes: np.ndarray) -> float:
-    """How far the background of a frame typically lies from that of the first, in pixels."""
-    rim = np.ones((2 * (len(frames[0]) // 32) + 1,) * 2, np.uint8)
-    persons = [cv2.dilate((matte > 0.1).astype(np.uint8), rim) > 0 for matte in mattes]
-    drifts = [
-        drift_px(frame, frames[0], person | persons[0]) for frame, person in zip(frames[1:], persons[1:], strict=True)
-    ]
-    return float(np.median(drifts))
-
-
-def _filled(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Fill a hole smoothly from its rim."""
-    size = picture.shape[0]
-    small = min(size, 128)
-    little = cv2.resize(picture, (small, small), interpolation=cv2.INTER_NEAREST)
-    mask = cv2.resize(hole.astype(np.uint8), (small, small), interpolation=cv2.INTER_NEAREST)
-    patch = cv2.inpaint(little, mask, 4, cv2.INPAINT_TELEA)
-    patch = cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.where(hole[..., None], patch, picture)
 
 
 def _warped(puppet: Puppet, faces: Sequence[np.ndarray], apart_s: np.ndarray, watch: Watch) -> np.ndarray:

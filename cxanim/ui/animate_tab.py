@@ -9,9 +9,9 @@ import gradio as gr
 
 from cxanim.errors import CxanimError
 from cxanim.pipelines.animate import QUALITY_MINUTES, AnimateSettings, animate, moves_figure
-from cxanim.pipelines.drive import Rendered
 from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.placed_figure import PlacedFigure
+from cxanim.pipelines.rendering import Rendered
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after

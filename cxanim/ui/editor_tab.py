@@ -15,10 +15,10 @@ from cxanim.errors import BadSetting, CxanimError
 from cxanim.images import encode_jpeg
 from cxanim.motion.expression import SLIDERS, Expression
 from cxanim.pipelines.animate import AnimateSettings
-from cxanim.pipelines.drive import DriveSettings
+from cxanim.pipelines.drive_settings import DriveSettings
 from cxanim.pipelines.edit import Editor, EditSettings
 from cxanim.pipelines.placed_face import PlacedFace
-from cxanim.pipelines.puppet import PUPPET_SUFFIX
+from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX
 from cxanim.ui import gpu, keyframe_panel
 from cxanim.ui.animate_tab import run_animation
 from cxanim.ui.controls import named_with

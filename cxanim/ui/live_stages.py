@@ -14,7 +14,9 @@ import torch
 from cxanim.errors import Busy, CxanimError
 from cxanim.images import decode_jpeg, encode_jpeg
 from cxanim.motion.expression import Expression
-from cxanim.pipelines.live import LivePuppet, LiveSettings
+from cxanim.pipelines.figure_puppet import AnyPuppet
+from cxanim.pipelines.live import LiveSettings
+from cxanim.pipelines.live_figure import Lively, live_before
 from cxanim.pipelines.live_loop import LiveLoop, Shown
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
@@ -41,12 +43,12 @@ class Stage:
         is_taken: whether a camera is before it, or about to be.
     """
 
-    def __init__(self, visitor: str, puppet: Puppet, settings: LiveSettings, device: torch.device):
+    def __init__(self, visitor: str, puppet: AnyPuppet, settings: LiveSettings, device: torch.device):
         self.ticket = secrets.token_urlsafe()
         self.visitor, self.puppet = visitor, puppet
         self.is_taken = False
         self._settings, self._device = settings, device
-        self._live: LivePuppet | None = None
+        self._live: Lively | None = None
         self._loop: LiveLoop | None = None
         self._failed: Callable[[Exception], None] | None = None
         self._stepped_s = -math.inf
@@ -59,7 +61,7 @@ class Stage:
 
     def warm_up(self) -> None:
         """Do now what would take some seconds when the camera starts."""
-        if self._settings.int8:
+        if self._settings.int8 and isinstance(self.puppet, Puppet):
             Renderer(self.puppet, self._device).quicken()
 
     def change(self, settings: LiveSettings) -> None:
@@ -97,7 +99,7 @@ class Stage:
 
     def connect(self, deliver: Callable[[Shown], None], failed: Callable[[Exception], None]) -> LiveLoop:
         """Put a camera before it, instead of the one that was there, which is told."""
-        live = LivePuppet(self.puppet, self._settings, self._device)
+        live = live_before(self.puppet, self._settings, self._device)
         live.prepare()
         loop = LiveLoop(live, deliver, failed, _decoded, _encoded)
         with self._changing:
@@ -123,7 +125,7 @@ class Stage:
         with self._changing:
             if self._live is None or self._loop is not None:
                 self._let_go(CxanimError("This puppet is live in another place.", "Press Start to have it here."))
-                self._live = LivePuppet(self.puppet, self._settings, self._device)
+                self._live = live_before(self.puppet, self._settings, self._device)
                 self._live.prepare()
             live, self._stepped_s, self.is_taken = self._live, time.monotonic(), True
             face = live.follow(_decoded(content), time_s)
@@ -169,7 +171,7 @@ class Stages:
             self._turns[visitor] = self._turns.get(visitor, 0) + 1
             return self._turns[visitor]
 
-    def open(self, visitor: str, puppet: Puppet, settings: LiveSettings, turn: int | None = None) -> Stage | None:
+    def open(self, visitor: str, puppet: AnyPuppet, settings: LiveSettings, turn: int | None = None) -> Stage | None:
         """A visitor's new puppet, instead of the one before, which plays until this one is ready.
 
         Args:

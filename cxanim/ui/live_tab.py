@@ -12,7 +12,7 @@ from cxanim.errors import BadSetting, CxanimError
 from cxanim.images import encode_jpeg
 from cxanim.pipelines.live import KEYS, LiveSettings
 from cxanim.pipelines.live_clip import live_target
-from cxanim.pipelines.puppet import PUPPET_SUFFIX
+from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX
 from cxanim.ui.controls import build_controls
 from cxanim.ui.feedback import failure_card, in_words, visitor_of
 from cxanim.ui.live_stages import Stages
@@ -142,7 +142,7 @@ def prepared(stages: Stages, visitor: str, target: Path, settings: LiveSettings)
     stage = stages.open(visitor, puppet, settings, turn)
     if stage is None:
         return None
-    picture = base64.b64encode(encode_jpeg(puppet.references[puppet.neutral].picture, 85)).decode()
+    picture = base64.b64encode(encode_jpeg(puppet.still, 85)).decode()
     return {"ticket": stage.ticket, "picture": f"data:image/jpeg;base64,{picture}"}
 
 

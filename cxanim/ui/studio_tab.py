@@ -8,9 +8,13 @@ from typing import Any
 import gradio as gr
 
 from cxanim.errors import CxanimError
-from cxanim.pipelines.drive import DriveSettings, Rendered, drive
-from cxanim.pipelines.fit import FitSettings, Trained, train
-from cxanim.pipelines.puppet import PUPPET_SUFFIX, Puppet
+from cxanim.pipelines.drive import drive
+from cxanim.pipelines.drive_settings import DriveSettings
+from cxanim.pipelines.figure_puppet import load_puppet
+from cxanim.pipelines.fit import train
+from cxanim.pipelines.learn import FitSettings, Trained
+from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX
+from cxanim.pipelines.rendering import Rendered
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
@@ -147,7 +151,7 @@ def show_puppet(path: str | None) -> Generator[str, None, None]:
         yield ""
         return
     try:
-        puppet = Puppet.load(Path(path))
+        puppet = load_puppet(Path(path))
     except CxanimError as error:
         yield failure_card(error)
         raise
@@ -177,7 +181,7 @@ def run_drive(
 
     def work(watch: Watch) -> Rendered:
         machine = gpu.machine_for(desk.machine, training=False)
-        made = Puppet.load(Path(puppet))
+        made = load_puppet(Path(puppet))
         return drive(made, motion, output, settings, machine, watch, beside=beside, neutral_picture=neutral_picture)
 
     rendered = yield from follow(desk.start(visitor, work), 3, with_preview=False)

@@ -1,0 +1,84 @@
+"""From poses to pictures of a figure: references, bent limb by limb -> layout map -> CRN -> another for the face."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import torch
+
+from cxanim.motion.layout import draw_layout
+from cxanim.motion.limb_warp import LimbWarp
+from cxanim.motion.matte import figure_stencil, reach_of
+from cxanim.motion.pose import Pose
+from cxanim.motion.sheet import before
+from cxanim.motion.skeleton import posed_joints
+from cxanim.pipelines.figure_bank import StanceRetrieval
+from cxanim.pipelines.figure_face import FaceRefiner
+from cxanim.pipelines.figure_puppet import FigurePuppet
+from cxanim.pipelines.refine import Refiner
+
+_REACH = 0.3  # thickness of the bones round which a figure may be refined, in lengths of its trunk
+
+
+class FigureRenderer:
+    """Shows a figure, frame after frame of one stream.
+
+    Args:
+        puppet: what to show.
+        device: where its networks run.
+
+    Attributes:
+        retrieval: chooses which references are shown for a pose.
+    """
+
+    def __init__(self, puppet: FigurePuppet, device: torch.device | None = None):
+        self.puppet, device = puppet, device or torch.device("cpu")
+        self._trunk = puppet.build.trunk
+        self._warps: dict[int, LimbWarp] = {}
+        self.retrieval = StanceRetrieval([reference.body for reference in puppet.references], self._trunk)
+        self._refiner = None if puppet.network is None else Refiner(puppet.network, device)
+        self._face = None if puppet.face_network is None else FaceRefiner(puppet.face_network, device)
+
+    def show(self, pose: Pose) -> np.ndarray:
+        """The next frame, (S, S, 3) uint8, with the figure as `pose`, which has a body."""
+        return self.finish(pose, self.begin(pose))
+
+    def begin(self, pose: Pose) -> np.ndarray:
+        """The first half of the next frame: the references, bent, and where they may be refined, (S, S, 4).
+
+        While the one half of a frame is made, the other half of the one before may be, in another thread.
+        """
+        body = pose.need_body()
+        return self.warped(body, self.retrieval.next_shares(body))
+
+    def finish(self, pose: Pose, seen: np.ndarray) -> np.ndarray:
+        """The frame of a pose, once the networks have had their say on what was begun."""
+        picture = np.ascontiguousarray(seen[..., :3])
+        if self._refiner is not None:
+            picture = self._refiner.refined(picture, seen[..., 3], draw_layout(pose, self.puppet.size_px))
+        if self._face is not None and pose.face is not None:
+            picture = self._face.refined(picture, pose.face)
+        return picture
+
+    def warped(self, body: np.ndarray, shares: Mapping[int, float]) -> np.ndarray:
+        """What the warp shows for a body (33, 4), and where it may be refined, (S, S, 4) uint8.
+
+        Args:
+            shares: of the references by their numbers.
+        """
+        joints = posed_joints(body, self._trunk)
+        size = self.puppet.size_px
+        mixed = np.zeros((size, size, 4), np.uint8)
+        for number, share in shares.items():
+            mixed = cv2.addWeighted(mixed, 1.0, self._warp(number).show_with_alpha(joints), share, 0)
+        about = np.maximum(mixed[..., 3], figure_stencil(joints, size, _REACH * self._trunk))
+        return np.dstack([before(self.puppet.plate, mixed), reach_of(about)])
+
+    def _warp(self, number: int) -> LimbWarp:
+        """The warp of one reference, made when it is first needed."""
+        if number not in self._warps:
+            reference = self.puppet.references[number]
+            matte = reference.matte.astype(np.float32) / 255
+            joints = posed_joints(reference.body, self._trunk)[:, :2]
+            self._warps[number] = LimbWarp(reference.picture, matte, joints, self.puppet.plate)
+        return self._warps[number]

@@ -1,0 +1,182 @@
+"""What a puppet of a whole figure learns from: frames of its clip, and beside each what the warp alone would show."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxanim.motion.body_build import Build
+from cxanim.motion.crop import Crop
+from cxanim.motion.detect import person_matte
+from cxanim.motion.layout import draw_layout
+from cxanim.motion.matte import background_plate, composite, decided, figure_stencil
+from cxanim.motion.pose import Pose
+from cxanim.motion.skeleton import SEEN, SHOULDER, joints_of, posed_joints
+from cxanim.pipelines.bank import farthest_points, rarity
+from cxanim.pipelines.clip import cut_frames
+from cxanim.pipelines.figure_bank import calm_poses, stance
+from cxanim.pipelines.figure_clip import ClipFigures, observe_figures
+from cxanim.pipelines.figure_puppet import FigurePuppet, FigureReference
+from cxanim.pipelines.figure_render import FigureRenderer
+from cxanim.pipelines.habits import too_near
+from cxanim.pipelines.plate import plate_of
+from cxanim.pipelines.puppet_parts import as_stored
+from cxanim.pipelines.training_set import TrainingSet, most_frames
+from cxanim.pipelines.watch import Watch
+
+_WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
+# Thickness of the bones beyond which a person is somebody else, and within which it surely is the figure, in lengths of
+# the trunk: black trousers before a black curtain no segmentation sees.
+_ROUND, _SURELY = 0.9, 0.12
+_SMOOTHING, _GAP_S = 0.5, 0.2
+
+
+def figure_training_set(
+    clips: Sequence[Path], size_px: int, references: int, until: float, watch: Watch
+) -> TrainingSet[FigurePuppet]:
+    """Make a training set from clips of one figure, whose camera stands.
+
+    Args:
+        clips: the files.
+        size_px: side of the pictures.
+        references: how many frames the puppet keeps.
+        until: share of each clip's seconds that is looked at.
+
+    Raises:
+        NoFigure, UnreadableVideo, TooLarge, Cancelled.
+    """
+    share = max(1, most_frames(size_px) // len(clips))
+    pictures: list[np.ndarray] = []
+    poses: list[Pose] = []
+    times_s: list[float] = []
+    seen: list[ClipFigures] = []
+    notes: list[str] = []
+    for number, path in enumerate(clips):
+        clip = observe_figures(path, watch, most_frames=share, until=until)
+        seen.append(clip)
+        notes += clip.notes
+        if clip.missing:
+            notes.append(f"No figure in {clip.missing} of {len(clip.motion)} frames of {clip.path.name}: left out.")
+        last = len(clip.motion) * clip.stride
+        calm = clip.motion.calmed(_SMOOTHING, longest_gap_s=_GAP_S)
+        frames = cut_frames(path, clip.crop, size_px, stride=clip.stride, last=last)
+        for index, picture in enumerate(watch.each(frames, "Reading frames", len(clip.motion))):
+            pose = calm[index] if index < len(calm) else Pose()
+            if pose.body is None:
+                continue
+            pictures.append(picture)
+            poses.append(clip.crop.from_frame(pose, clip.width_px, clip.height_px))
+            times_s.append(number * 1e6 + index / clip.motion.fps)
+    truth = np.stack(pictures)
+    puppet, chosen, moves = _bank(truth, poses, references)
+    if moves:
+        notes.append("The camera moves: the puppet stands before the background of one frame.")
+        _set_before(puppet, truth, poses, watch)
+    crops = [[*map(round, (c.crop.x_px, c.crop.y_px, c.crop.side_px)), c.width_px, c.height_px] for c in seen]
+    about = {"kind": "clip", "sources": [Path(path).name for path in clips], "crops": crops, "until": until}
+    puppet = replace(puppet, frame=frame_of(seen[0].crop, seen[0].width_px, seen[0].height_px, size_px), about=about)
+    times = np.array(times_s)
+    warped = _warped(puppet, poses, np.abs(times[:, None] - times[chosen]), watch)
+    bodies = [pose.need_body() for pose in poses]
+    stacked = np.stack(bodies)
+    kept = np.stack([reference.body for reference in puppet.references])
+    return TrainingSet(
+        puppet,
+        truth,
+        warped,
+        np.stack([draw_layout(pose, size_px) for pose in poses]),
+        np.empty((len(poses), 0, 3), np.float32),
+        np.stack([body_box(body) for body in bodies]),
+        rarity(np.stack([stance(body, puppet.build.trunk) for body in bodies])),
+        hashlib.sha256(truth.tobytes() + stacked.tobytes() + kept.tobytes()).hexdigest()[:16],
+        notes=tuple(notes),
+        poses=tuple(poses),
+    )
+
+
+def body_box(body: np.ndarray, grow: float = 0.1) -> np.ndarray:
+    """The box (x0, y0, x1, y1) round what is seen of a body (33, 4), grown by a share of its larger side, in [0, 1]."""
+    seen = body[body[:, 3] >= SEEN, :2] if (body[:, 3] >= SEEN).sum() > 1 else body[:, :2]
+    low, high = seen.min(0), seen.max(0)
+    more = grow * (high - low).max()
+    return np.clip(np.concatenate([low - more, high + more]), 0, 1)
+
+
+def frame_of(crop: Crop, width_px: int, height_px: int, size_px: int) -> tuple[int, int, int, int]:
+    """What of a window's square picture lies in the frame: left, top, right, bottom in px, of even sides."""
+    scale = size_px / crop.side_px
+    starts = [max(0, round(-start * scale)) for start in (crop.x_px, crop.y_px)]
+    ends = [
+        min(size_px, round((length - start) * scale))
+        for start, length in ((crop.x_px, width_px), (crop.y_px, height_px))
+    ]
+    (left, top), (right, bottom) = starts, ends
+    return left, top, right - (right - left) % 2, bottom - (bottom - top) % 2
+
+
+def _bank(truth: np.ndarray, poses: Sequence[Pose], count: int) -> tuple[FigurePuppet, list[int], bool]:
+    """The references among the frames, before their background; their numbers; and whether that moves."""
+    bodies = [pose.need_body() for pose in poses]
+    trunk = Build.of(*joints_of(np.stack(bodies))).trunk
+    stances = np.stack([stance(body, trunk) for body in bodies])
+    neutral = _at_rest(np.stack(bodies), stances)
+    calm = calm_poses(bodies) if len(bodies) > 2 else np.ones(len(bodies), bool)
+    calm[neutral] = True
+    numbers = np.flatnonzero(calm)
+    first = int(np.searchsorted(numbers, neutral))
+    chosen = numbers[farthest_points(stances[numbers], count, first)].tolist()
+    mattes = [_matte(truth[number], bodies[number], trunk) for number in chosen]
+    plate, moves = plate_of(truth[chosen], np.stack([person_matte(truth[number]) for number in chosen]))
+    if plate is None:
+        plate, moves = as_stored(background_plate(truth[neutral], mattes[0].astype(np.float32) / 255)), False
+    kept = tuple(
+        FigureReference(as_stored(truth[number]), matte, poses[number])
+        for number, matte in zip(chosen, mattes, strict=True)
+    )
+    whole = (0, 0, truth.shape[1], truth.shape[1])
+    return FigurePuppet(truth.shape[1], kept, 0, plate, whole), chosen, moves
+
+
+def _at_rest(bodies: np.ndarray, stances: np.ndarray) -> int:
+    """Number of the body of (T, 33, 4) that stands most as the figure mostly does, seen well and facing the camera."""
+    far = np.linalg.norm(stances - np.median(stances, axis=0), axis=1)
+    facing = bodies[:, SHOULDER, 0] - bodies[:, SHOULDER + 1, 0]
+    aside = 1 - facing / max(float(np.abs(facing).max()), 1e-6)
+    return int(np.argmin(far / max(float(np.median(far)), 1e-6) + aside + 2 * (1 - bodies[:, 11:, 3].mean(1))))
+
+
+def _matte(picture: np.ndarray, body: np.ndarray, trunk: float) -> np.ndarray:
+    """Where the figure with a body is, (S, S) uint8, without others who stand about."""
+    joints = posed_joints(body, trunk)
+    near, surely = (figure_stencil(joints, len(picture), share * trunk) for share in (_ROUND, _SURELY))
+    found = np.where(near > 0, np.round(decided(person_matte(picture)) * 255), 0).astype(np.uint8)
+    return np.maximum(found, cv2.GaussianBlur(surely, (0, 0), max(1.0, len(picture) / 256)))
+
+
+def _set_before(puppet: FigurePuppet, truth: np.ndarray, poses: Sequence[Pose], watch: Watch) -> None:
+    """Set the figure of every frame before a background that stands still: where the camera goes no pose tells."""
+    frames = watch.each(truth, "Looking for the person", len(truth))
+    for picture, pose in zip(frames, poses, strict=True):
+        picture[:] = composite(picture, _matte(picture, pose.need_body(), puppet.build.trunk), puppet.plate)
+
+
+def _warped(puppet: FigurePuppet, poses: Sequence[Pose], apart_s: np.ndarray, watch: Watch) -> np.ndarray:
+    """What the warp shows for every frame, from the nearest references that are not the frame itself, (T, K, S, S, 4).
+
+    Args:
+        apart_s: (T, N) how far each reference lies from each frame in time.
+    """
+    renderer = FigureRenderer(puppet)
+    count = min(_WARPS, len(puppet.references))
+    warped = np.empty((len(poses), count, puppet.size_px, puppet.size_px, 4), np.uint8)
+    for index, pose in enumerate(watch.each(poses, "Bending references", len(poses))):
+        left_out = too_near(apart_s[index], count)
+        for place in range(count):
+            shares = renderer.retrieval.shares(pose.need_body(), left_out)
+            warped[index, place] = renderer.warped(pose.need_body(), shares)
+            if (~left_out).sum() > 1:
+                left_out[next(iter(shares))] = True
+    return warped

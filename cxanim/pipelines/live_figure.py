@@ -1,0 +1,294 @@
+"""A whole figure that follows one person as it happens: upper body, hands and face, or all of it where it is seen.
+
+General idea: the search for a body, hands and face takes as long as two frames of a camera last. It looks at every
+second frame, and between goes on as the last two say. Lengths of the driver are measured in the first second, with the
+arms hanging down, and again whenever that is wanted.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from cxanim.errors import NoFigure
+from cxanim.motion.body_build import Filmed
+from cxanim.motion.body_retarget import BodyRetarget
+from cxanim.motion.detect import Detector
+from cxanim.motion.expression import Expression, ExpressionBasis
+from cxanim.motion.figure_retarget import HandsAndFace
+from cxanim.motion.pose import Pose
+from cxanim.motion.retarget import most_neutral
+from cxanim.motion.skeleton import JOINTS, depths_of, joints_of, shows_a_figure
+from cxanim.motion.smooth import OneEuro
+from cxanim.pipelines.figure_puppet import AnyPuppet, FigurePuppet
+from cxanim.pipelines.figure_render import FigureRenderer
+from cxanim.pipelines.live import (
+    CALIBRATING,
+    CALIBRATION_S,
+    COME_S,
+    FOLLOWING,
+    FROZEN,
+    LONGEST_STEP_S,
+    WAITING,
+    LivePuppet,
+    LiveSettings,
+    PressedKeys,
+    soft,
+)
+
+_CAMERA_FPS = 30.0
+_LOOKS_EVERY = 2
+_DAMPED = 0.7  # of the way that the last two looks foretell
+_HOLD_S = 0.25  # for which somebody who is not seen is taken to stand as before
+_PARTS = ("face", "body", "left_hand", "right_hand")
+
+
+class Lively(Protocol):
+    """What a loop needs of a live puppet, see `LivePuppet`."""
+
+    settings: LiveSettings
+    pressed: Expression
+    is_frozen: bool
+    state: str
+
+    def follow(self, frame: np.ndarray, time_s: float) -> Any:
+        """What the target does for the camera's next frame."""
+
+    def begin(self, doing: Any) -> Any:
+        """The first half of its picture."""
+
+    def finish(self, begun: Any) -> np.ndarray:
+        """The second half."""
+
+    def show(self, doing: Any) -> np.ndarray:
+        """Both."""
+
+    def prepare(self) -> None:
+        """Make ready what the first pictures would wait for."""
+
+    def calibrate(self) -> None:
+        """Measure the driver anew."""
+
+    def close(self) -> None:
+        """Free the detector."""
+
+
+def live_before(puppet: AnyPuppet, settings: LiveSettings | None, device: torch.device | None) -> Lively:
+    """A puppet of either kind before a camera."""
+    if isinstance(puppet, FigurePuppet):
+        return LiveFigure(puppet, settings, device)
+    return LivePuppet(puppet, settings, device)
+
+
+@dataclass(frozen=True)
+class BegunFigure:
+    """A picture that waits for its second half.
+
+    Attributes:
+        pose: what it is to show.
+        seen: (S, S, 4) what the warp shows, and where it may be refined.
+    """
+
+    pose: Pose
+    seen: np.ndarray
+
+
+class LiveFigure:
+    """One figure before one camera; as with `LivePuppet`, three threads may call `follow`, `begin` and `finish`.
+
+    Args:
+        puppet: who moves.
+        settings: how. Pictures have the puppet's own size, and its networks answer in floats.
+        device: where its networks run.
+
+    Attributes:
+        puppet, settings, pressed, is_frozen, state: as of `LivePuppet`.
+    """
+
+    def __init__(self, puppet: FigurePuppet, settings: LiveSettings | None = None, device: torch.device | None = None):
+        self.puppet, self.settings = puppet, settings or LiveSettings()
+        self.pressed, self.is_frozen, self.state = Expression(), False, WAITING
+        self._renderer = FigureRenderer(puppet, device)
+        faces = puppet.faces
+        self._neutral_face = faces[most_neutral(faces)] if faces else None
+        self._keys = None if self._neutral_face is None else PressedKeys(ExpressionBasis(self._neutral_face))
+        self._pose = puppet.rest.pose
+        self._eyes = _Eyes()
+        self._seconds: list[tuple[float, Pose]] | None = []
+        self._retarget: tuple[BodyRetarget, Filmed] | None = None
+        self._driver_face: np.ndarray | None = None
+        self._rest_of_it: tuple[LiveSettings, HandsAndFace] | None = None
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+        self._placed: np.ndarray | None = None
+        self._jump, self._jumped_s, self._jumps = np.zeros((JOINTS, 3)), -np.inf, False
+        self._seen_s, self._time_s = -np.inf, -np.inf
+
+    def calibrate(self) -> None:
+        """Measure the driver's lengths and relaxed face anew, over the next second in which they are seen."""
+        self._seconds = []
+
+    def follow(self, frame: np.ndarray, time_s: float) -> Pose:
+        """What the figure does for the camera's next frame (H, W, 3), as the camera sees it; see `LivePuppet`."""
+        settings, step_s = self.settings, min(time_s - self._time_s, LONGEST_STEP_S)
+        self._time_s = time_s
+        pose = self._eyes.look(frame, time_s, settings)
+        self._measure(pose, time_s)
+        self.state = self._state_with(pose)
+        if self.is_frozen:
+            self._jumps = True
+            return self._pose
+        if self._retarget is None or self._last is None and pose.body is None:
+            return self._pose
+        placed, size = self._moved(pose, time_s)
+        added = self._keys.next(self.pressed, step_s) if self._keys is not None else None
+        self._placed = self._without_a_jump(placed, time_s)
+        self._pose = self._complete(settings).on(pose, self._placed, size, added)
+        return self._pose
+
+    def begin(self, doing: Pose) -> BegunFigure:
+        """The first half of a pose's picture."""
+        return BegunFigure(doing, self._renderer.begin(doing))
+
+    def finish(self, begun: BegunFigure) -> np.ndarray:
+        """The second half, (S, S, 3) uint8, which another thread may do while `begin` is called for the next pose."""
+        return self.puppet.boxed(self._renderer.finish(begun.pose, begun.seen))
+
+    def show(self, doing: Pose) -> np.ndarray:
+        """Both halves."""
+        return self.finish(self.begin(doing))
+
+    def prepare(self) -> None:
+        """Make ready what the first pictures would wait for: some seconds for a puppet of many references."""
+        for reference in self.puppet.references:
+            self._renderer.begin(reference.pose)
+        self.show(self.puppet.rest.pose)
+
+    def close(self) -> None:
+        """Free the detector."""
+        self._eyes.close()
+
+    def _measure(self, pose: Pose, time_s: float) -> None:
+        """Take one more frame of the second in which the driver is measured."""
+        if self._seconds is None or pose.body is None:
+            return
+        self._seconds.append((time_s, pose))
+        if time_s - self._seconds[0][0] < CALIBRATION_S:
+            return
+        poses, self._seconds = [pose for _, pose in self._seconds], None
+        bodies = np.stack([pose.need_body() for pose in poses])
+        joints, visibility = joints_of(bodies)
+        filmed = Filmed.of(joints, visibility, _CAMERA_FPS)
+        try:
+            retarget = BodyRetarget(
+                filmed.build, joints_of(self.puppet.rest.body)[0], self.puppet.build, joints.mean(0), _CAMERA_FPS
+            )
+        except NoFigure:  # too little of the driver was seen: the next second may show more
+            self._seconds = []
+            return
+        faces = [pose.face for pose in poses if pose.face is not None]
+        self._driver_face = np.mean(faces, axis=0).astype(np.float32) if faces else None
+        self._retarget, self._rest_of_it, self._jumps = (retarget, filmed), None, True
+
+    def _moved(self, pose: Pose, time_s: float) -> tuple[np.ndarray, float]:
+        """Where the figure's joints are to be, (35, 3) with their depth, and how large the driver is seen."""
+        if self._retarget is None:
+            raise ValueError("driver: got one who was not measured")
+        worker, filmed = self._retarget
+        size, floor = float(np.median(filmed.sizes)), float(np.median(filmed.floors))
+        if pose.body is not None:
+            joints, visibility = joints_of(pose.body)
+            depths = depths_of(pose.body) / (size * filmed.build.trunk)
+            self._jumps = self._jumps or time_s - self._seen_s > _HOLD_S
+            self._last, self._seen_s = (joints, depths), time_s
+        else:
+            joints, depths = self._last if self._last is not None else (np.zeros((JOINTS, 2)), np.zeros(JOINTS))
+            held = time_s - self._seen_s <= _HOLD_S
+            visibility = np.full(JOINTS, float(held))  # limbs that are not seen fall back to rest
+        return np.column_stack([worker.next(joints, visibility, size, floor), depths]), size
+
+    def _complete(self, settings: LiveSettings) -> HandsAndFace:
+        if self._rest_of_it is None or self._rest_of_it[0] != settings:
+            if self._retarget is None:
+                raise ValueError("driver: got one who was not measured")
+            made = HandsAndFace(
+                self._retarget[1].build, self.puppet.build, self._driver_face, self._neutral_face, settings.gains
+            )
+            self._rest_of_it = settings, made
+        return self._rest_of_it[1]
+
+    def _without_a_jump(self, placed: np.ndarray, time_s: float) -> np.ndarray:
+        """The joints, softly come to where somebody who is back, or measured anew, would put them at once."""
+        if self._jumps and self._placed is not None:
+            self._jump, self._jumped_s = self._placed - placed, time_s
+        self._jumps = False
+        left = 1 - soft(min(1.0, max(0.0, (time_s - self._jumped_s) / COME_S)))
+        return placed + left * self._jump
+
+    def _state_with(self, pose: Pose) -> str:
+        if self.is_frozen:
+            return FROZEN
+        if pose.body is None:
+            return WAITING
+        return FOLLOWING if self._seconds is None else CALIBRATING
+
+
+class _Eyes:
+    """Sees a driver in the frames of a camera: looks at every second one, and foretells the others."""
+
+    def __init__(self) -> None:
+        self._detector: Detector | None = None
+        self._mirrored = False
+        self._number = 0
+        self._looks: list[tuple[float, Pose]] = []
+        self._calm: dict[str, OneEuro] = {}
+        self._time_s = -np.inf
+
+    def look(self, frame: np.ndarray, time_s: float, settings: LiveSettings) -> Pose:
+        """The pose in a frame, calmed; without a body where nobody is seen."""
+        if self._detector is None or settings.mirror != self._mirrored:
+            self.close()
+            self._detector, self._mirrored = Detector("body"), settings.mirror
+        self._number += 1
+        foretold = self._foretold(time_s) if self._number % _LOOKS_EVERY else None
+        if foretold is None:
+            view = np.ascontiguousarray(frame[:, ::-1]) if settings.mirror else frame
+            seen = self._detector.detect(view)
+            foretold = seen if seen.body is not None and shows_a_figure(seen.body) else Pose()
+            self._looks = [*self._looks[-1:], (time_s, foretold)]
+        step_s, self._time_s = time_s - self._time_s, time_s
+        return self._calmed(foretold, step_s, settings.smoothing)
+
+    def close(self) -> None:
+        """Free the networks, and forget who was seen."""
+        if self._detector is not None:
+            self._detector.close()
+        self._detector, self._looks, self._calm = None, [], {}
+
+    def _foretold(self, time_s: float) -> Pose | None:
+        """Where the last two looks say that a body is now; None where they say nothing."""
+        if len(self._looks) < 2:
+            return None
+        (before_s, before), (last_s, last) = self._looks
+        if last.body is None or before.body is None or not 0 < last_s - before_s < LONGEST_STEP_S:
+            return None
+        share = _DAMPED * min(1.0, (time_s - last_s) / (last_s - before_s))
+        parts = {}
+        for name in _PARTS:
+            one, other = getattr(before, name), getattr(last, name)
+            parts[name] = other if one is None or other is None else other + np.float32(share) * (other - one)
+        parts["body"][:, 3] = last.body[:, 3]
+        return Pose(**parts)
+
+    def _calmed(self, pose: Pose, step_s: float, strength: float) -> Pose:
+        calm = {}
+        for name in _PARTS:
+            points = getattr(pose, name)
+            if points is None or not 0 < step_s < LONGEST_STEP_S:
+                self._calm.pop(name, None)
+            if points is not None:
+                euro = self._calm.setdefault(name, OneEuro(strength))
+                euro.strength = strength
+                points = euro(points, max(step_s, 1e-3))
+            calm[name] = points
+        return Pose(**calm)

@@ -1,0 +1,151 @@
+"""A whole figure before a camera: who is seen is pretended, so that it is known where they are."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from figures import body_at_rest, drawn_puppet, waving_bodies
+
+from cxanim.cli import main
+from cxanim.motion.pose import Pose
+from cxanim.pipelines import live_figure
+from cxanim.pipelines.live import CALIBRATING, FOLLOWING, FROZEN, WAITING, LivePuppet, LiveSettings
+from cxanim.pipelines.live_figure import LiveFigure, live_before
+from cxanim.video import open_video
+
+STEP_S = 1 / 30
+LEFT_WRIST = 15
+NOBODY = 255
+
+
+class PretendDetector:
+    """Sees the pose whose number is written into a frame's corner, from whichever side it is looked at."""
+
+    poses: list[Pose] = []
+    looks = 0
+
+    def __init__(self, parts: str):
+        assert parts == "body"
+
+    def detect(self, frame: np.ndarray) -> Pose:
+        PretendDetector.looks += 1
+        number = int(frame[0, 0, 0])
+        return Pose() if number == NOBODY else PretendDetector.poses[number]
+
+    def close(self) -> None:
+        pass
+
+
+def frame(number: int) -> np.ndarray:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[0, 0] = number
+    return picture
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> LiveFigure:
+    """A figure whose driver stands as it does, then lifts the arms; not mirrored, not smoothed."""
+    monkeypatch.setattr(live_figure, "Detector", PretendDetector)
+    PretendDetector.poses = [Pose(body=body_at_rest())] * 40 + [Pose(body=body) for body in waving_bodies(60)]
+    PretendDetector.looks = 0
+    return LiveFigure(drawn_puppet(), LiveSettings(mirror=False, smoothing=0.0))
+
+
+def follow(live: LiveFigure, numbers: list[int], start_s: float = 0.0) -> list[np.ndarray]:
+    """The bodies that the figure has, and in `live.state` what it does at the end."""
+    return [
+        live.follow(frame(number), start_s + place * STEP_S).need_body().copy() for place, number in enumerate(numbers)
+    ]
+
+
+def largest_step(bodies: list[np.ndarray]) -> float:
+    return max(float(np.abs(b - a)[:, :2].max()) for a, b in zip(bodies, bodies[1:], strict=False))
+
+
+def test_it_measures_for_a_second_and_then_does_as_it_is_shown(live: LiveFigure):
+    assert live.state == WAITING
+    follow(live, list(range(10)))
+    assert live.state == CALIBRATING
+    bodies = follow(live, list(range(10, 90)), 10 * STEP_S)
+    assert live.state == FOLLOWING
+    wanted = PretendDetector.poses[69].need_body()  # the arms are up
+    got = bodies[59]
+    assert np.abs(got - wanted)[[LEFT_WRIST, LEFT_WRIST + 1], :2].max() < 0.05
+    assert got[LEFT_WRIST, 1] < body_at_rest()[LEFT_WRIST, 1] - 0.2
+    assert PretendDetector.looks <= 90 / 2 + 3  # every second frame is foretold
+
+
+def test_what_is_foretold_lies_on_the_way(live: LiveFigure):
+    """Between two looks the arms go on: no frame repeats the one before while they move."""
+    bodies = follow(live, list(range(70)))
+    heights = np.array([body[LEFT_WRIST, 1] for body in bodies[48:62]])
+    assert (np.diff(heights) < 0).all()
+
+
+def test_who_leaves_lets_the_figure_come_to_rest_and_nothing_jumps(live: LiveFigure):
+    rest = drawn_puppet().rest.body
+    up = follow(live, list(range(70)))
+    away = follow(live, [NOBODY] * 90, 70 * STEP_S)
+    assert live.state == WAITING
+    assert np.abs(away[-1] - rest)[[LEFT_WRIST], :2].max() < 0.05 < np.abs(up[-1] - rest)[[LEFT_WRIST], :2].max()
+    back = follow(live, [69] * 30, 160 * STEP_S)
+    assert live.state == FOLLOWING
+    assert np.abs(back[-1] - up[-1])[[LEFT_WRIST], :2].max() < 0.05
+    assert largest_step([*up[45:], *away, *back]) < 0.12
+
+
+def test_a_frozen_figure_stays_and_goes_on_softly(live: LiveFigure):
+    follow(live, list(range(50)))
+    live.is_frozen = True
+    frozen = follow(live, list(range(50, 70)), 50 * STEP_S)
+    assert live.state == FROZEN and largest_step(frozen) == 0
+    live.is_frozen = False
+    after = follow(live, [70] * 20, 70 * STEP_S)
+    assert largest_step([frozen[-1], *after]) < 0.12
+
+
+def test_a_mirror_sees_the_frame_the_other_way_round(live: LiveFigure):
+    live.settings = LiveSettings(mirror=True, smoothing=0.0)
+    mirrored = np.ascontiguousarray(frame(NOBODY)[:, ::-1])
+    mirrored[0, 0] = 3  # which is at the other side once it is looked at
+    live.follow(mirrored, 0.0)
+    assert live.state == WAITING
+    live.settings = LiveSettings(mirror=False, smoothing=0.0)
+    live.follow(mirrored, STEP_S)
+    assert live.state == CALIBRATING
+
+
+def test_it_is_measured_anew_when_that_is_wanted(live: LiveFigure):
+    follow(live, list(range(40)))
+    live.calibrate()
+    follow(live, [0], 40 * STEP_S)
+    assert live.state == CALIBRATING
+    follow(live, [0] * 40, 41 * STEP_S)
+    assert live.state == FOLLOWING
+
+
+def test_its_pictures_are_black_where_the_clip_had_nothing(live: LiveFigure):
+    live.prepare()
+    picture = live.show(live.follow(frame(0), 0.0))
+    assert not picture[:, :28].any() and not picture[:, 228:].any() and picture[:, 28:228].mean() > 50
+    assert np.array_equal(live.puppet.still[:, :28], picture[:, :28])
+    live.close()
+
+
+def test_faces_are_as_they_were(character: Path):
+    from cxanim.pipelines.live_clip import live_target
+
+    assert isinstance(live_before(live_target(character, 128), None, None), LivePuppet)
+
+
+def test_a_clip_in_the_cameras_place_moves_a_figure(test_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    puppet, output = tmp_path / "drawn.puppet", tmp_path / "live.mp4"
+    drawn_puppet().save(puppet)
+    clip = test_data / "bodies" / "ghost_dance.mp4"
+    assert main(["live", str(puppet), "--input", str(clip), "-o", str(output), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["frames"] == 66 and told["shown"] > 5
+    with open_video(output) as video:
+        frames = list(video)
+    assert len(frames) == 66 and np.abs(frames[-1].astype(int) - frames[0]).max(2).mean() > 1
