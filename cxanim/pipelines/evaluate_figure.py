@@ -15,6 +15,7 @@ import numpy as np
 
 from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork
+from cxanim.motion.camera_hold import Anchor, brought
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import Detector, person_matte
 from cxanim.motion.pose import Pose, face_box
@@ -24,7 +25,7 @@ from cxanim.pipelines.evaluate import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSetti
 from cxanim.pipelines.figure_clip import ClipFigures, observe_figures
 from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.figure_render import FigureRenderer
-from cxanim.pipelines.figure_set import body_box
+from cxanim.pipelines.figure_set import background_of, body_box
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.watch import Watch
 
@@ -105,6 +106,8 @@ class FigureExam:
                 self._candidates.append((picture, pose.body))
         if not self._candidates:
             self._candidates = [(reference.picture, reference.body) for reference in puppet.references]
+        plate = puppet.plate
+        self._anchor = Anchor(plate, np.zeros(plate.shape[:2], bool))
         scored = set(np.linspace(0, self.count - 1, frames).astype(int).tolist())
         with Detector("body", tracks=False) as detector:
             self._truths = {
@@ -118,7 +121,12 @@ class FigureExam:
         pictures = cut_frames(self._path, self._crop, self._puppet.size_px, first=self._first, last=len(self._poses))
         for picture, pose in zip(pictures, self._poses[self._first :], strict=False):
             if pose.body is not None:
-                yield picture, pose
+                yield self._brought(picture, pose)
+
+    def _brought(self, picture: np.ndarray, pose: Pose) -> tuple[np.ndarray, Pose]:
+        """A frame as the camera of the puppet's plate would see it, if it shows the same place."""
+        away = ~background_of(pose, len(picture))
+        return brought(picture, pose, self._anchor.way_from(picture, away))
 
     def baselines(self) -> dict[str, Show]:
         """`nearest`, `warp` and `static`, each as a function from a pose to a picture."""

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from cxanim.motion.body_build import Build
+from cxanim.motion.camera_hold import Anchor, brought, farthest_px
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.layout import draw_layout
@@ -32,6 +33,11 @@ _WARPS = 3  # of each frame: from the references that suit best, and from those 
 # the trunk: black trousers before a black curtain no segmentation sees.
 _ROUND, _SURELY = 0.9, 0.12
 _SMOOTHING, _GAP_S = 0.5, 0.2
+_AWAY = 0.6  # thickness of the bones beyond which nothing is the figure's, in lengths of the trunk
+_KNOWN, _TOLD_PX = (
+    0.95,
+    1.0,
+)  # share of frames whose view must be known; a camera that trembles less is not worth a word
 
 
 def figure_training_set(
@@ -70,6 +76,11 @@ def figure_training_set(
             pictures.append(picture)
             poses.append(clip.crop.from_frame(pose, clip.width_px, clip.height_px))
             times_s.append(number * 1e6 + index / clip.motion.fps)
+    went_px = _hold(pictures, poses, watch)
+    if went_px > _TOLD_PX:
+        notes.append(
+            f"The camera trembles, up to {went_px:.0f} px of {size_px}: its frames are brought to one view."
+        )
     truth = np.stack(pictures)
     puppet, chosen, moves = _bank(truth, poses, references)
     if moves:
@@ -97,6 +108,14 @@ def figure_training_set(
     )
 
 
+def background_of(pose: Pose, size_px: int) -> np.ndarray:
+    """(S, S) bool, what of a picture surely does not belong to the figure in it."""
+    body = pose.need_body()
+    trunk = Build.of(*joints_of(body[None])).trunk
+    trunk = trunk if np.isfinite(trunk) else 0.3
+    return figure_stencil(posed_joints(body, trunk), size_px, _AWAY * trunk) == 0
+
+
 def body_box(body: np.ndarray, grow: float = 0.1) -> np.ndarray:
     """The box (x0, y0, x1, y1) round what is seen of a body (33, 4), grown by a share of its larger side, in [0, 1]."""
     seen = body[body[:, 3] >= SEEN, :2] if (body[:, 3] >= SEEN).sum() > 1 else body[:, :2]
@@ -115,6 +134,27 @@ def frame_of(crop: Crop, width_px: int, height_px: int, size_px: int) -> tuple[i
     ]
     (left, top), (right, bottom) = starts, ends
     return left, top, right - (right - left) % 2, bottom - (bottom - top) % 2
+
+
+def _hold(pictures: list[np.ndarray], poses: list[Pose], watch: Watch) -> float:
+    """Bring frames and poses to the view of the middle one, in place; return how far the camera went, in pixels.
+
+    Where only some of them show enough of the same place they all stay as they are: that camera moves.
+    """
+    size = len(pictures[0])
+    away = [~background_of(pose, size) for pose in poses]
+    middle = len(pictures) // 2
+    anchor = Anchor(pictures[middle], away[middle])
+    ways = [
+        anchor.way_from(picture, person)
+        for picture, person in zip(watch.each(pictures, "Steadying", len(pictures)), away, strict=True)
+    ]
+    known = [way for way in ways if way is not None]
+    if len(known) < _KNOWN * len(ways):
+        return 0.0
+    for number, way in enumerate(ways):
+        pictures[number], poses[number] = brought(pictures[number], poses[number], way)
+    return float(np.quantile([farthest_px(way, size) for way in known], 0.95))
 
 
 def _bank(truth: np.ndarray, poses: Sequence[Pose], count: int) -> tuple[FigurePuppet, list[int], bool]:
