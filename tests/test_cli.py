@@ -24,11 +24,11 @@ from cxanim.pipelines.domain_apply import DomainApplySettings
 from cxanim.pipelines.domain_fit import DomainFitSettings
 from cxanim.pipelines.drive_settings import DriveSettings
 from cxanim.pipelines.edit import EditSettings
-from cxanim.pipelines.evaluate import EvaluateSettings
 from cxanim.pipelines.extract import ExtractSettings
 from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.scoring import EvaluateSettings
 from cxanim.pipelines.style import StyleSettings
 from cxanim.pipelines.style_apply import StyleApplySettings
 from cxanim.pipelines.style_fit import StyleFitSettings

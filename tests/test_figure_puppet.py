@@ -132,6 +132,7 @@ def test_a_command_trains_keeps_drives_and_scores_a_figure(
     puppet = load_puppet(trained)
     assert isinstance(puppet, FigurePuppet) and puppet.is_trained and not puppet.is_photo
     assert puppet.training["steps"] == 30 and puppet.training["finished"]
+    assert puppet.training["settings"]["pixels"] == FitSettings().pixels  # as it was ordered, not as a figure has it
     capfd.readouterr()
     output, beside = tmp_path / "driven.mp4", tmp_path / "beside.mp4"
     assert main(["drive", str(trained), str(capture), "-o", str(output), "--beside", str(beside), "--json"]) == 0

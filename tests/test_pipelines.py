@@ -26,7 +26,7 @@ from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.clip import observe_clip
 from cxanim.pipelines.drive_settings import DriveSettings
 from cxanim.pipelines.driver import prepare_drive
-from cxanim.pipelines.evaluate import EvaluateSettings, Exam, evaluate
+from cxanim.pipelines.evaluate import Exam, evaluate
 from cxanim.pipelines.fit import make_training_set
 from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.habits import body_follows, likeness, too_near
@@ -39,6 +39,7 @@ from cxanim.pipelines.puppet import FORMAT, Reference
 from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.refine import as_condition, refine
 from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.scoring import EvaluateSettings
 from cxanim.pipelines.trainer import Trainer
 from cxanim.pipelines.training_set import _plate, _set_before, _takes
 from cxanim.pipelines.training_state import state_path

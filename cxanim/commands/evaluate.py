@@ -11,8 +11,8 @@ from cxanim.terminal import Terminal
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    from cxanim.pipelines.evaluate import EvaluateSettings
     from cxanim.pipelines.faithful import FaithfulSettings
+    from cxanim.pipelines.scoring import EvaluateSettings
 
     parser.add_argument("puppet", type=Path, nargs="?", metavar="NAME.puppet", help="a puppet to score, and")
     parser.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help="a clip of its target")
@@ -29,9 +29,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
-    from cxanim.pipelines.evaluate import EvaluateSettings, evaluate
-    from cxanim.pipelines.evaluate_figure import evaluate_figure
-    from cxanim.pipelines.figure_puppet import FigurePuppet, load_puppet
+    from cxanim.pipelines.evaluate import evaluate
+    from cxanim.pipelines.figure_puppet import load_puppet
+    from cxanim.pipelines.scoring import EvaluateSettings
 
     if bool(flags.photo) != bool(flags.driver) or bool(flags.photo) == bool(flags.puppet and flags.clip):
         raise BadSetting("evaluate: expected a puppet and a clip, or --photo and --driver.", "Give one of both pairs.")
@@ -39,11 +39,7 @@ def _run(flags: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
         return _evaluate_photo(flags, terminal)
     settings, machine = from_flags(EvaluateSettings, flags), machine_of(flags)
     watch = terminal.watch
-    puppet = load_puppet(flags.puppet)
-    if isinstance(puppet, FigurePuppet):
-        scores = evaluate_figure(puppet, flags.clip, settings, machine, watch)
-    else:
-        scores = evaluate(puppet, flags.clip, settings, machine, watch)
+    scores = evaluate(load_puppet(flags.puppet), flags.clip, settings, machine, watch)
     terminal.say(*watch.notes)
     if not flags.json:
         terminal.close()

@@ -16,10 +16,11 @@ from cxanim.experiments.material import material
 from cxanim.experiments.report import Report, spread, table
 from cxanim.images import write_image
 from cxanim.pipelines.clip import observe_clip
-from cxanim.pipelines.evaluate import Exam, ScoreSettings
+from cxanim.pipelines.evaluate import Exam
 from cxanim.pipelines.fit import make_training_set
 from cxanim.pipelines.learn import FitSettings, learn
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.scoring import ScoreSettings
 from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video
 

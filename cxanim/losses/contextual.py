@@ -24,7 +24,7 @@ from cxanim.losses.reduction import reduced
 DIRECTIONS = ("target", "generated")
 # Pairs of positions from which the chunked form is used: with fewer a CPU is as quick with the plain one. A GPU is
 # quicker with the plain one at any size, until its matrices fill the memory.
-CHUNKED_FROM_PAIRS, CHUNKED_FROM_PAIRS_GPU = 256 * 256, 2**27
+CHUNKED_FROM_PAIRS, CHUNKED_FROM_PAIRS_GPU = 1200 * 1200, 2**27
 
 
 @dataclass(frozen=True)

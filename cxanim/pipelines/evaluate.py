@@ -8,7 +8,6 @@ beat `nearest` and `warp` has learnt nothing worth its training.
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +15,26 @@ import cv2
 import numpy as np
 
 from cxanim.errors import CxanimError
-from cxanim.losses import FeatureNetwork, available, feature_network
-from cxanim.motion.crop import Crop
+from cxanim.losses import FeatureNetwork
 from cxanim.motion.detect import find_faces, person_matte
 from cxanim.motion.pose import face_box
 from cxanim.pipelines import metrics
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, frames_until, observe_clip
+from cxanim.pipelines.evaluate_figure import evaluate_figure
+from cxanim.pipelines.figure_puppet import AnyPuppet, FigurePuppet
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
-from cxanim.pipelines.puppet_parts import SelfTold, facts_of
 from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.scoring import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSettings, mean_of, same_crop
 from cxanim.pipelines.watch import Watch
-from cxanim.settings import Settings, setting
 
-GAP_S = 1.0
-MOST_CANDIDATE_BYTES = 300_000_000
 _MEANS = ("psnr", "ssim", "l1", "vgg_dist", "face_psnr", "face_vgg_dist", "akd_px", "background_drift")
 
 Show = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True)
-class ScoreSettings(Settings):
-    """How closely pictures are looked at."""
-
-    frames: int = setting(60, "score at most so many frames, evenly spread", low=3, high=10000)
-    features: str = setting("auto", "network that pictures are compared through; auto takes vgg19 where it is at hand",
-                            choices=("auto", "vgg19", "small"))  # fmt: skip
-
-    def eyes(self) -> FeatureNetwork:
-        """The network that `features` stands for."""
-        name = self.features
-        if name == "auto":
-            name = "vgg19" if available("vgg19") else "small"
-        return feature_network(name, metrics.VGG_DIST_LAYERS)
-
-
-@dataclass(frozen=True)
-class EvaluateSettings(ScoreSettings):
-    """What is scored."""
-
-    start: float = setting(
-        0.0, "score what follows this share of the clip and a second; the frames before it serve `nearest`",
-        low=0, high=0.95, step=0.05,
-    )  # fmt: skip
-
-
 def evaluate(
-    puppet: Puppet,
+    puppet: AnyPuppet,
     clip: Path,
     settings: EvaluateSettings | None = None,
     machine: Machine | None = None,
@@ -75,12 +46,15 @@ def evaluate(
         frames, psnr, ssim, l1, vgg_dist, face_psnr, face_vgg_dist, akd_px, miss_rate, flicker_ratio,
         background_drift, ms_per_frame, the same under baselines (nearest, warp, static), and device, threads, size,
         features. Means over the scored frames; see `metrics` for each; None where there was nothing to measure.
-        `ms_per_frame` counts frames that repeat the one before, which cost nothing.
+        `ms_per_frame` counts frames that repeat the one before, which cost nothing. Of a whole figure see
+        `evaluate_figure`.
 
     Raises:
-        NoFace, UnreadableVideo, TooLarge, Cancelled; CxanimError where nothing is left to score.
+        NoFace, NoFigure, UnreadableVideo, TooLarge, Cancelled; CxanimError where nothing is left to score.
     """
     settings, machine, watch = settings or EvaluateSettings(), machine or Machine(), watch or Watch()
+    if isinstance(puppet, FigurePuppet):
+        return evaluate_figure(puppet, clip, settings, machine, watch)
     device = machine.prepare()
     eyes = settings.eyes()
     seen = observe_clip(clip, watch)
@@ -221,19 +195,3 @@ class _Truth:
             "face_vgg_dist": metrics.vgg_dist(face_output, face_truth, eyes),
             "background_drift": metrics.drift_px(output, self.picture, self.person),
         }
-
-
-def same_crop(puppet: SelfTold, clip: Path, width_px: int, height_px: int) -> Crop | None:
-    """The window that a puppet was trained in, if this clip, of this size, is one of those it was trained on."""
-    files = puppet.about.get("files")
-    if files is not None and facts_of([clip])[0] not in files:
-        return None  # another clip of the same name
-    for name, (x, y, side, width, height) in puppet.trained_windows:
-        if name == clip.name and (width, height) == (width_px, height_px):
-            return Crop(x, y, side)
-    return None
-
-
-def mean_of(values: list[float]) -> float | None:
-    """Their mean, rounded; None of none."""
-    return round(float(np.mean(values)), 5) if values else None

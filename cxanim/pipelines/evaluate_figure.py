@@ -21,12 +21,12 @@ from cxanim.motion.detect import Detector, person_matte
 from cxanim.motion.pose import Pose, face_box
 from cxanim.pipelines import metrics
 from cxanim.pipelines.clip import cut_frames, frames_until
-from cxanim.pipelines.evaluate import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSettings, mean_of, same_crop
 from cxanim.pipelines.figure_clip import ClipFigures, observe_figures
 from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.figure_render import FigureRenderer
 from cxanim.pipelines.figure_set import background_of, body_box
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.scoring import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSettings, mean_of, same_crop
 from cxanim.pipelines.watch import Watch
 
 _MEANS = (

@@ -24,7 +24,6 @@ from cxanim.motion.retarget import Retargeting
 from cxanim.pipelines import metrics
 from cxanim.pipelines.animate import QUALITY_MINUTES
 from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip
-from cxanim.pipelines.evaluate import ScoreSettings
 from cxanim.pipelines.fit import fit_photo
 from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
@@ -34,6 +33,7 @@ from cxanim.pipelines.placed_face import PlacedFace
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_parts import SIZES_PX
 from cxanim.pipelines.render import Renderer
+from cxanim.pipelines.scoring import ScoreSettings
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 from cxanim.video import open_video

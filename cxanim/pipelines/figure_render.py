@@ -17,6 +17,7 @@ from cxanim.pipelines.figure_face import FaceRefiner
 from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.refine import Refiner
 
+_BEYOND = 0.6  # of what may be changed within a figure
 _REACH = 0.3  # thickness of the bones round which a figure may be refined, in lengths of its trunk
 
 
@@ -72,7 +73,9 @@ class FigureRenderer:
         for number, share in shares.items():
             mixed = cv2.addWeighted(mixed, 1.0, self._warp(number).show_with_alpha(joints), share, 0)
         about = np.maximum(mixed[..., 3], figure_stencil(joints, size, _REACH * self._trunk))
-        return np.dstack([before(self.puppet.plate, mixed), reach_of(about)])
+        # Less beyond its outline than within: so the network sees too what is figure and what is plate.
+        reach = np.maximum(mixed[..., 3], cv2.convertScaleAbs(reach_of(about), alpha=_BEYOND))
+        return np.dstack([before(self.puppet.plate, mixed), reach])
 
     def _warp(self, number: int) -> LimbWarp:
         """The warp of one reference, made when it is first needed."""

@@ -78,9 +78,7 @@ def figure_training_set(
             times_s.append(number * 1e6 + index / clip.motion.fps)
     went_px = _hold(pictures, poses, watch)
     if went_px > _TOLD_PX:
-        notes.append(
-            f"The camera trembles, up to {went_px:.0f} px of {size_px}: its frames are brought to one view."
-        )
+        notes.append(f"The camera trembles, up to {went_px:.0f} px of {size_px}: its frames are brought to one view.")
     truth = np.stack(pictures)
     puppet, chosen, moves = _bank(truth, poses, references)
     if moves:

@@ -32,9 +32,13 @@ class ObjectiveSettings(Settings):
         "fast", "terms of the loss: ours; those of the paper, which has its own weights; or the classic ones that it"
         " compares itself with", choices=RECIPES,
     )  # fmt: skip
-    contextual: float = setting(0.1, "weight of the Contextual loss", low=0, high=10, step=0.05)
+    contextual: float = setting(
+        0.1, "weight of the Contextual loss; five times as much for a whole figure", low=0, high=10, step=0.05
+    )  # fmt: skip
     perceptual: float = setting(1.0, "weight of the perceptual loss", low=0, high=10, step=0.05)
-    pixels: float = setting(2.0, "weight of the L1 loss on pixels", low=0, high=10, step=0.05)
+    pixels: float = setting(
+        2.0, "weight of the L1 loss on pixels; a quarter of it for a whole figure", low=0, high=10, step=0.05
+    )  # fmt: skip
     bandwidth: float = setting(0.5, "bandwidth h of the Contextual loss", low=0.01, high=5, step=0.05)
     positions: int = setting(256, "positions of a feature map that the Contextual loss compares", low=16, high=16384)
 
