@@ -21,7 +21,7 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.matte import face_stencil
 from cxanim.motion.recording import Motion
 from cxanim.motion.retarget import perform
-from cxanim.pipelines import fit, training_set
+from cxanim.pipelines import learn, training_set
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.clip import observe_clip
 from cxanim.pipelines.drive_settings import DriveSettings
@@ -41,7 +41,7 @@ from cxanim.pipelines.refine import as_condition, refine
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.scoring import EvaluateSettings
 from cxanim.pipelines.trainer import Trainer
-from cxanim.pipelines.training_set import _plate, _set_before, _takes
+from cxanim.pipelines.training_set import _set_before, _takes
 from cxanim.pipelines.training_state import state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.video import VideoWriter, open_video, open_video_writer
@@ -165,7 +165,7 @@ def test_stopping_after_the_last_step_loses_nothing(
     def stop(*_: object) -> None:
         raise Cancelled
 
-    monkeypatch.setattr(fit, "fitting_stillness", stop)
+    monkeypatch.setattr(learn, "fitting_stillness", stop)
     learnt = train([clip], tmp_path / "a.puppet", TINY)
     assert learnt.steps == 3 and learnt.puppet.steadiness == 1
     kept = Puppet.load(tmp_path / "a.puppet").training
@@ -178,7 +178,7 @@ def test_a_puppet_is_not_finished_before_its_stillness_is_judged(
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit, "fitting_stillness", fail)
+    monkeypatch.setattr(learn, "fitting_stillness", fail)
     with pytest.raises(KeyboardInterrupt):
         train([clip], tmp_path / "a.puppet", TINY)
     assert not Puppet.load(tmp_path / "a.puppet").training["finished"]
@@ -190,7 +190,7 @@ def test_a_puppet_is_not_finished_before_its_stillness_is_judged(
 def test_a_slow_network_is_watched_for_seconds_only(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "_WATCH_S", 0.0)
+    monkeypatch.setattr(learn, "_WATCH_S", 0.0)
     assert train([clip], tmp_path / "a.puppet", TINY).puppet.steadiness == 1
 
 
@@ -198,7 +198,7 @@ def test_a_take_that_is_not_reached_in_time_tells_nothing(clip: Path) -> None:
     data = make_training_set([clip], TINY, Machine(), Watch())
     unseen = replace(data.takes[0], pictures=data.takes[0].pictures[:0], faces=data.takes[0].faces[:0])
     data = replace(data, takes=(data.takes[0], unseen))
-    stretches = fit._stretches(data.puppet, data, torch.device("cpu"))
+    stretches = learn._stretches(data.puppet, data, torch.device("cpu"))
     assert [len(stretch.pictures) for stretch in stretches] == [len(data.takes[0].faces)]
 
 
@@ -355,14 +355,14 @@ def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> No
     def plate_of(scene: np.ndarray, step_px: int) -> tuple[np.ndarray | None, bool]:
         noise = random.normal(0, 1.5, (6, 96, 96, 3))
         frames = np.stack([scene[:96, 100 + step_px * k : 196 + step_px * k] for k in range(6)]) + noise
-        return _plate(frames.clip(0, 255).astype(np.uint8), mattes)
+        return plate_of(frames.clip(0, 255).astype(np.uint8), mattes)
 
     for scene in (clear, plain):
         (still, stands_not), (moving, moves) = plate_of(scene, 0), plate_of(scene, 12)
         assert moves and not stands_not
         wrong = [np.abs(plate[:, :20].astype(int) - scene[:96, 100:120]).mean() for plate in (still, moving)]
         assert wrong[0] < wrong[1] < 4  # a median of six is calmer than one frame
-    assert _plate(clear[None, :96, :96].repeat(6, 0), np.ones_like(mattes)) == (None, False)
+    assert plate_of(clear[None, :96, :96].repeat(6, 0), np.ones_like(mattes)) == (None, False)
 
 
 def test_before_a_moving_background_the_person_is_learnt_alone() -> None:
