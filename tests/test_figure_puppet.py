@@ -284,6 +284,16 @@ def test_the_nearest_stance_is_shown_and_gives_way_slowly():
     assert 0 < shares[0] < shares[1] < 1 and shares[-1] == 1.0
 
 
+def test_a_reference_stays_until_another_is_clearly_nearer():
+    rest, other = body_at_rest(), body_at_rest()
+    other[[13, 15], 1] -= 0.3
+    retrieval = StanceRetrieval([rest, other], 0.25)
+    retrieval.next_shares(rest)
+    for share in (0.48, 0.51, 0.49, 0.52):  # to and fro about the middle
+        assert retrieval.next_shares((rest + share * (other - rest)).astype(np.float32)) == {0: 1.0}
+    assert retrieval.next_shares((rest + 0.7 * (other - rest)).astype(np.float32))[1] > 0.5
+
+
 def test_hands_hang_on_the_targets_wrists_in_its_size_and_faces_on_its_head():
     driver, target = body_at_rest(), body_at_rest()
     target[:, :2] = 0.5 + 0.5 * (target[:, :2] - 0.5)  # half as large

@@ -24,14 +24,13 @@ from cxanim.motion.skeleton import (
     joints_of,
     posed_joints,
 )
-from cxanim.pipelines.likeness import shares_by
 
-BLENDED = 1
 _PAIRS = (SHOULDER, ELBOW, WRIST, INDEX, HIP, KNEE, ANKLE, TOE)
 _TOLD = [0, 7, 8, *(joint + right for joint in _PAIRS for right in (0, 1))]
 _DEPTH, _PLACE = 0.4, 0.15  # how much these count, beside where joints are from the hips
-_FOLLOWS = 0.5  # of the way to the new shares, in a frame
-_LEAST, _MOST = 0.05, 3
+_CLEARLY = 1.15  # times as far as the nearest, beyond which a reference gives way
+_FOLLOWS = 0.6  # of the way to the new shares, in a frame
+_LEAST, _MOST = 0.05, 2
 
 
 def stance(body: np.ndarray, trunk: float) -> np.ndarray:
@@ -68,29 +67,34 @@ class StanceRetrieval:
         self._trunk = trunk
         self._stances = np.stack([stance(body, trunk) for body in bodies])
         self._before: dict[int, float] = {}
+        self._shown: int | None = None
 
-    def shares(self, body: np.ndarray, left_out: np.ndarray | None = None, most: int = BLENDED) -> dict[int, float]:
-        """Numbers of the references to blend for a body (33, 4), the nearest first, with their shares, which sum to 1.
+    def shares(self, body: np.ndarray, left_out: np.ndarray | None = None) -> dict[int, float]:
+        """Number of the reference that is nearest to a body (33, 4), with its share, which is 1.
 
         Args:
             left_out: (N,) bool, which references may not be chosen.
-            most: how many.
         """
-        distances = np.linalg.norm(self._stances - stance(body, self._trunk), axis=1)
+        distances = self._distances(body)
         if left_out is not None:
             distances[left_out] = np.inf
-        return shares_by(distances, most)
+        return {int(distances.argmin()): 1.0}
 
     def next_shares(self, body: np.ndarray) -> dict[int, float]:
-        """The shares for the next frame of a film: they follow those of the pose, a part of the way in each frame."""
-        wanted = self.shares(body)
-        if self._before:
-            mixed = {number: (1 - _FOLLOWS) * share for number, share in self._before.items()}
-            for number, share in wanted.items():
-                mixed[number] = mixed.get(number, 0.0) + _FOLLOWS * share
-            kept = sorted(mixed.items(), key=lambda one: -one[1])[:_MOST]
-            kept = [one for one in kept if one[1] > _LEAST]
-            total = sum(share for _, share in kept)
-            wanted = {number: share / total for number, share in kept}
-        self._before = wanted
-        return wanted
+        """Numbers of the references for the next frame of a film, with their shares, which sum to 1.
+
+        The one that is shown stays until another is clearly nearer, which then takes its place over some frames.
+        """
+        distances = self._distances(body)
+        nearest = int(distances.argmin())
+        if self._shown is None or distances[self._shown] > _CLEARLY * distances[nearest]:
+            self._shown = nearest
+        mixed = {number: (1 - _FOLLOWS) * share for number, share in self._before.items()} or {self._shown: 1.0}
+        mixed[self._shown] = 1 - sum(share for number, share in mixed.items() if number != self._shown)
+        kept = sorted((one for one in mixed.items() if one[1] > _LEAST), key=lambda one: -one[1])[:_MOST]
+        total = sum(share for _, share in kept)
+        self._before = {number: share / total for number, share in kept}
+        return self._before
+
+    def _distances(self, body: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(self._stances - stance(body, self._trunk), axis=1)
