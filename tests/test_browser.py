@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from browsing import PATIENCE_MS, upload, wait_for_video
 from faces import astronaut
-from figures import body_at_rest, draw, write_capture
+from figures import body_at_rest, draw, drawn_puppet, write_capture
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from cxanim import Puppet
@@ -62,6 +62,32 @@ def test_a_figure_dances_by_a_capture(page: Page, tmp_path: Path):
     wait_for_video(page, "#animate-result")
     expect(page.locator("#animate-status")).to_contain_text("512 x 512")
     expect(page.locator("#animate-puppet")).to_be_hidden()  # a puppet is of a face
+
+
+def test_a_puppet_of_a_figure_is_uploaded_and_dances_by_a_capture(page: Page, tmp_path: Path):
+    drawn_puppet().save(tmp_path / "drawn.puppet")
+    write_capture(tmp_path / "waving.bvh")
+    page.get_by_role("tab", name="Puppet studio").click()
+    upload(page, "#puppet-file", tmp_path / "drawn.puppet")
+    expect(page.locator("#puppet-card")).to_contain_text("a whole figure, 256 px, 4 pictures")
+    pick(page.locator("#drive-motion-kind").get_by_label("Kept earlier"))
+    upload(page, "#drive-file", tmp_path / "waving.bvh")
+    page.locator("#drive-file").get_by_text("waving").first.wait_for()
+    page.locator("#drive-run").click()
+    video = wait_for_video(page, "#drive-result")
+    assert video.evaluate("video => video.videoWidth") == 200  # what the clip's frames showed of the square
+
+
+def test_a_figure_is_trained_from_a_clip(page: Page, test_data: Path):
+    page.get_by_role("tab", name="Puppet studio").click()
+    upload(page, "#train-clip", test_data / "bodies" / "ghost_dance.mp4")
+    page.locator("#train-clip video").wait_for()
+    pick(page.get_by_label("Figure", exact=True).locator("visible=true").first)
+    set_up_a_short_training(page)
+    page.locator("#train-run").click()
+    page.locator("#train-preview img").wait_for()
+    expect(page.locator("#train-status")).to_contain_text("The puppet is ready")
+    expect(page.locator("#puppet-card")).to_contain_text(re.compile(r"a whole figure, 64 px, \d+ pictures, 4 steps"))
 
 
 def test_a_drawing_waves_by_joints_that_are_dragged(page: Page, tmp_path: Path):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import cv2
 import pytest
-from browsing import FLAGS, PATIENCE_MS
+from browsing import FLAGS, PATIENCE_MS, upload
+from figures import drawn_puppet
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 from test_live import before_the_camera
 
@@ -85,6 +86,25 @@ def wait_for_frames(page: Page, count: int = 15) -> None:
     page.wait_for_function(
         "frame => Number(document.querySelector('#live-stage canvas').dataset.frame) > frame", arg=frame + count
     )
+
+
+def test_a_figure_stands_before_the_camera(opened: Opened, tmp_path: Path):
+    """The camera shows a head and shoulders: too little of a figure, which rests, and is shown all the same."""
+    drawn_puppet().save(tmp_path / "drawn.puppet")
+    with opened(*CAMERA) as page:
+        stage = page.locator("#live-stage")
+        before = stage.locator("img").first.get_attribute("src") or ""
+        page.get_by_label("A puppet").locator("visible=true").first.press("Space")
+        upload(page, "#live-puppet", tmp_path / "drawn.puppet")
+        expect(stage.locator("img").first).not_to_have_attribute("src", before)
+        expect(stage.locator(".say")).to_contain_text("Ready.")
+        stage.locator("[name=start]").click()
+        wait_for_frames(page, 8)
+        with page.expect_download() as download:
+            stage.locator("[name=snapshot]").click()
+        download.value.save_as(tmp_path / "puppet.png")
+        picture = read_image(tmp_path / "puppet.png").rgb
+        assert picture.shape == (256, 256, 3) and picture[:, :20].max() < 20 and picture[:, 60:200].mean() > 50
 
 
 def test_somebody_becomes_the_puppet(opened: Opened, tmp_path: Path):

@@ -3,7 +3,7 @@
 const UNDER_WAY = 2, LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
 const STATES = ["", "waiting", "calibrating", "following", "frozen"], ANSWER_BYTES = 33, MIRRORED = 128;
 const WORDS = {
-  waiting: "No face is seen: the puppet rests", calibrating: "Look straight and relax for a second",
+  waiting: "Nobody is seen: the puppet rests", calibrating: "Look straight and relax for a second",
   following: "It follows you", frozen: "Frozen", "": "",
 };
 const REFUSED = {

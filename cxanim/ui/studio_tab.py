@@ -10,7 +10,7 @@ import gradio as gr
 from cxanim.errors import CxanimError
 from cxanim.pipelines.drive import drive
 from cxanim.pipelines.drive_settings import DriveSettings
-from cxanim.pipelines.figure_puppet import load_puppet
+from cxanim.pipelines.figure_puppet import FigurePuppet, load_puppet
 from cxanim.pipelines.fit import train
 from cxanim.pipelines.learn import FitSettings, Trained
 from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX
@@ -34,7 +34,11 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> None:
     """Put the tab on the page."""
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=5, min_width=340, elem_classes="sheet"):
-            step(1, "Show it a face", "A clip of 10 to 60 seconds teaches most; a photo is enough")
+            step(
+                1,
+                "Show it a face, or a whole figure",
+                "A clip of 10 to 60 seconds teaches most; of a face a photo is enough",
+            )
             target_kind = gr.Radio(
                 [(words, kind) for kind, words in _TARGETS.items()], value="clip", show_label=False, container=False,
                 elem_id="train-target-kind", elem_classes="pills",
@@ -158,8 +162,8 @@ def show_puppet(path: str | None) -> Generator[str, None, None]:
     steps = puppet.training.get("steps", 0)
     learnt = f"{steps} steps" if puppet.is_trained else "not trained: it moves by warping alone"
     kept = f"{len(puppet.references)} pictures" if len(puppet.references) > 1 else "one picture"
-    words = f"{puppet.size_px} px, {kept}, {learnt}"
-    yield portrait(puppet.references[puppet.neutral].picture, words)
+    what = "a whole figure, " if isinstance(puppet, FigurePuppet) else ""
+    yield portrait(puppet.still, f"{what}{puppet.size_px} px, {kept}, {learnt}")
 
 
 def run_drive(
