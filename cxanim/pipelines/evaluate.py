@@ -25,7 +25,7 @@ from cxanim.pipelines.figure_puppet import AnyPuppet, FigurePuppet
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
-from cxanim.pipelines.scoring import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSettings, mean_of, same_crop
+from cxanim.pipelines.scoring import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSettings, beside_baselines, mean_of, same_crop
 from cxanim.pipelines.watch import Watch
 
 _MEANS = ("psnr", "ssim", "l1", "vgg_dist", "face_psnr", "face_vgg_dist", "akd_px", "background_drift")
@@ -60,15 +60,7 @@ def evaluate(
     seen = observe_clip(clip, watch)
     watch.notes += seen.notes
     exam = Exam(puppet, seen, settings.start, settings.frames, watch)
-    scores = exam.score(Renderer(puppet, device).show, eyes, "the puppet")
-    baselines = {name: exam.score(show, eyes, name) for name, show in exam.baselines().items()}
-    return scores | {
-        "baselines": baselines,
-        "device": device.type,
-        "threads": machine.thread_count,
-        "size": puppet.size_px,
-        "features": eyes.name,
-    }
+    return beside_baselines(exam, Renderer(puppet, device).show, eyes, puppet.size_px, device, machine)
 
 
 class Exam:

@@ -26,7 +26,7 @@ from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.figure_render import FigureRenderer
 from cxanim.pipelines.figure_set import background_of, body_box
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.scoring import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSettings, mean_of, same_crop
+from cxanim.pipelines.scoring import GAP_S, MOST_CANDIDATE_BYTES, EvaluateSettings, beside_baselines, mean_of, same_crop
 from cxanim.pipelines.watch import Watch
 
 _MEANS = (
@@ -61,15 +61,7 @@ def evaluate_figure(
     seen = observe_figures(clip, watch)
     watch.notes += seen.notes
     exam = FigureExam(puppet, seen, settings.start, settings.frames, watch)
-    scores = exam.score(FigureRenderer(puppet, device).show, eyes, "the puppet")
-    baselines = {name: exam.score(show, eyes, name) for name, show in exam.baselines().items()}
-    return scores | {
-        "baselines": baselines,
-        "device": device.type,
-        "threads": machine.thread_count,
-        "size": puppet.size_px,
-        "features": eyes.name,
-    }
+    return beside_baselines(exam, FigureRenderer(puppet, device).show, eyes, puppet.size_px, device, machine)
 
 
 class FigureExam:

@@ -1,13 +1,17 @@
 """What all scores of puppets share: how closely is looked, what is left out, and which window is compared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from cxanim.losses import FeatureNetwork, available, feature_network
 from cxanim.motion.crop import Crop
 from cxanim.pipelines import metrics
+from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet_parts import SelfTold, facts_of
 from cxanim.settings import Settings, setting
 
@@ -39,6 +43,31 @@ class EvaluateSettings(ScoreSettings):
         0.0, "score what follows this share of the clip and a second; the frames before it serve `nearest`",
         low=0, high=0.95, step=0.05,
     )  # fmt: skip
+
+
+class Exam(Protocol):
+    """What scores whoever shows the frames of a clip."""
+
+    def score(self, show: Any, eyes: FeatureNetwork, name: str) -> dict[str, float | int | None]:
+        """The numbers of what turns a face, or a pose, into a picture."""
+
+    def baselines(self) -> Mapping[str, Any]:
+        """What else may show them, by name."""
+
+
+def beside_baselines(
+    exam: Exam, show: Any, eyes: FeatureNetwork, size_px: int, device: torch.device, machine: Machine
+) -> dict[str, Any]:
+    """The scores of a puppet, with those of the baselines in the same run, and where it ran."""
+    scores = exam.score(show, eyes, "the puppet")
+    baselines = {name: exam.score(other, eyes, name) for name, other in exam.baselines().items()}
+    return scores | {
+        "baselines": baselines,
+        "device": device.type,
+        "threads": machine.thread_count,
+        "size": size_px,
+        "features": eyes.name,
+    }
 
 
 def same_crop(puppet: SelfTold, clip: Path, width_px: int, height_px: int) -> Crop | None:
