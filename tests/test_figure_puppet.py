@@ -317,6 +317,22 @@ def test_hands_hang_on_the_targets_wrists_in_its_size_and_faces_on_its_head():
         retargeted_figure([Pose()], 25.0, target, build, None)
 
 
+def test_who_goes_too_far_stays_in_the_picture():
+    poses = []
+    for step in np.linspace(0, 1, 20):
+        body = body_at_rest()
+        body[:, 0] += 0.6 * step  # walks out to the right
+        poses.append(Pose(body=body))
+    rest = body_at_rest()
+    build = Build.of(*joints_of(rest[None]))
+    free = retargeted_figure(poses, 25.0, rest, build, None)
+    kept = retargeted_figure(poses, 25.0, rest, build, None, room=(0.2, 0.8))
+    hips = [np.array([pose.need_body()[[23, 24], 0].mean() for pose in made]) for made in (free, kept)]
+    assert hips[0].max() > 0.95 and 0.5 < hips[1].max() < 0.8 and (np.diff(hips[1]) > -1e-6).all()
+    near = retargeted_figure(poses[:3], 25.0, rest, build, None, room=(0.0, 1.0))
+    assert np.allclose(near[2].need_body(), free[2].need_body(), atol=0.02)  # who stays anyway is left alone
+
+
 def test_the_second_look_sees_faces_and_changes_nothing_else(lessons: TrainingSet[FigurePuppet]):
     face = portrait_face().copy()
     face[:, :2] = 0.5 + 0.2 * (face[:, :2] - 0.5)

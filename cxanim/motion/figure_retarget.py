@@ -19,6 +19,7 @@ from cxanim.motion.retarget import Gains, Performance, Retargeting, most_neutral
 from cxanim.motion.skeleton import HIPS, INDEX, WRIST, joints_of
 
 _EYES = (2, 5)  # of a body
+_ASIDE = 0.4  # lengths of the trunk that hips stay away from the picture's edges
 _EYE_CORNERS = (33, 133, 362, 263)  # of a face
 
 
@@ -29,6 +30,7 @@ def retargeted_figure(
     target: Build,
     neutral_face: np.ndarray | None,
     gains: Gains | None = None,
+    room: tuple[float, float] | None = None,
 ) -> list[Pose]:
     """What a target does for a driver's poses, which are all known beforehand.
 
@@ -39,6 +41,7 @@ def retargeted_figure(
         target: how the target is made.
         neutral_face: (478, 3) the target's relaxed face; without one no face is moved.
         gains: how much of the face's motion arrives.
+        room: x of the left and the right edge between which the target is to stay; it may go anywhere if None.
 
     Returns:
         A pose for each, in the target's square, with a body, and hands and face where the driver shows them.
@@ -52,6 +55,8 @@ def retargeted_figure(
     if not known:
         raise ValueError("poses: got none with a body, expected at least one")
     joints = retargeted(bodies, fps, joints_of(rest)[0], target)
+    if room is not None:
+        _kept_within(joints, float(joints_of(rest)[0][HIPS, 0]), room, _ASIDE * target.trunk)
     filmed = Filmed.of(*joints_of(np.stack(known)), fps)
     faces = [pose.face for pose in poses]
     driver_face = faces[most_neutral(faces)] if any(face is not None for face in faces) else None
@@ -111,6 +116,23 @@ class HandsAndFace:
         moved = scale * (hand - hand[0])
         moved[:, :2] += placed[WRIST + right, :2]
         return moved.astype(np.float32)
+
+
+def _kept_within(joints: Sequence[np.ndarray], rest_x: float, room: tuple[float, float], inset: float) -> None:
+    """Let a target go less far to the sides, in place, where it would leave the picture: the same share all the time.
+
+    Feet slide by what is taken away, which is less than somebody who is not there.
+    """
+    hips = np.array([one[HIPS, 0] for one in joints])
+    left, right = room[0] + inset, room[1] - inset
+    if not left < rest_x < right:
+        return
+    share = 1.0
+    for farthest, edge in ((hips.min(), left), (hips.max(), right)):
+        if (farthest - edge) * (edge - rest_x) > 0:
+            share = min(share, (edge - rest_x) / (farthest - rest_x))
+    for one, x in zip(joints, hips, strict=True):
+        one[:, 0] -= (1 - share) * (x - rest_x)
 
 
 def _as_body(placed: np.ndarray, target: Build) -> np.ndarray:
