@@ -23,7 +23,7 @@ from cxanim.motion.skeleton import joints_of
 from cxanim.pipelines import evaluate_figure, figure_set, metrics
 from cxanim.pipelines.edit import Editor
 from cxanim.pipelines.figure_bank import StanceRetrieval
-from cxanim.pipelines.figure_clip import ClipFigures, observe_figures
+from cxanim.pipelines.figure_clip import ClipFigures
 from cxanim.pipelines.figure_face import FACE_PX, FaceRefiner, added, face_training_set, face_window
 from cxanim.pipelines.figure_fit import learn_figure
 from cxanim.pipelines.figure_puppet import FORMAT, KIND, FigurePuppet, load_puppet
@@ -380,24 +380,3 @@ def test_distances_of_bodies_and_boxes_are_what_they_say():
     picture = np.arange(100 * 80 * 3, dtype=np.uint32).reshape(100, 80, 3).astype(np.uint8)
     assert metrics.cut_px(picture, np.array([70, 90, 200, 300])).shape == (32, 32, 3)
     assert np.array_equal(metrics.cut_px(picture, np.array([10, 20, 60, 70])), picture[20:70, 10:60])
-
-
-def test_several_people_are_said(test_data: Path):
-    seen = observe_figures(test_data / "bodies" / "several_people.mp4", Watch(), end_s=1.0)
-    assert any("people" in note and "followed" in note for note in seen.notes)
-
-
-def test_a_real_dancer_learns_to_dance(test_data: Path, tmp_path: Path):
-    """A real clip, its first part: the face is found and looked at twice, and another person drives her."""
-    output = tmp_path / "dancer.puppet"
-    settings = FitSettings(moves="figure", steps=5, size=256, references=8, features="small")
-    learnt = train([test_data / "bodies" / "lp_s13_dance.mp4"], output, settings)
-    puppet = load_puppet(output)
-    assert isinstance(puppet, FigurePuppet) and puppet.face_network is not None
-    assert puppet.training["face_steps"] == 1 and learnt.steps == 5
-    left, _, right, _ = puppet.frame
-    assert right - left < 256  # her clip is narrower than high
-    driven = tmp_path / "driven.mp4"
-    driver = str(test_data / "bodies" / "ghost_dance.mp4")
-    assert main(["drive", str(output), driver, "-o", str(driven), "--end-s", "1"]) == 0
-    assert len(frames_of(driven)) == 25

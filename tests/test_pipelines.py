@@ -35,6 +35,7 @@ from cxanim.pipelines.likeness import PARTS, Likeness
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.objectives import layers_of
 from cxanim.pipelines.photo import observe_photo, photo_puppet
+from cxanim.pipelines.plate import plate_of
 from cxanim.pipelines.puppet import FORMAT, Reference
 from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.refine import as_condition, refine
@@ -352,13 +353,13 @@ def test_a_background_that_moves_is_told_and_one_that_stands_is_averaged() -> No
     for x, y in zip(random.integers(0, 390, 60), random.integers(0, 110, 60), strict=True):
         plain[y : y + 7, x : x + 7] = random.integers(0, 256, 3)
 
-    def plate_of(scene: np.ndarray, step_px: int) -> tuple[np.ndarray | None, bool]:
+    def filmed(scene: np.ndarray, step_px: int) -> tuple[np.ndarray | None, bool]:
         noise = random.normal(0, 1.5, (6, 96, 96, 3))
         frames = np.stack([scene[:96, 100 + step_px * k : 196 + step_px * k] for k in range(6)]) + noise
         return plate_of(frames.clip(0, 255).astype(np.uint8), mattes)
 
     for scene in (clear, plain):
-        (still, stands_not), (moving, moves) = plate_of(scene, 0), plate_of(scene, 12)
+        (still, stands_not), (moving, moves) = filmed(scene, 0), filmed(scene, 12)
         assert moves and not stands_not
         wrong = [np.abs(plate[:, :20].astype(int) - scene[:96, 100:120]).mean() for plate in (still, moving)]
         assert wrong[0] < wrong[1] < 4  # a median of six is calmer than one frame
