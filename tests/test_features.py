@@ -186,3 +186,9 @@ def test_a_package_used_from_elsewhere_finds_the_embedded_weights(bare_machine, 
     (tmp_path / "package").mkdir()
     random_file(tmp_path / "package" / "small.safetensors", name="small")
     assert feature_network("small", ("relu1_1",))(image())["relu1_1"].shape == (1, 8, 64, 64)
+
+
+def test_the_pixels_are_a_layer_too():
+    image = torch.rand(1, 3, 32, 48)
+    found = feature_network("small", ("relu2_1", "pixels"))(image)
+    assert set(found) == {"relu2_1", "pixels"} and torch.equal(found["pixels"], image)

@@ -148,8 +148,9 @@ def test_objective_refuses_senseless_terms():
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_every_application_logs_all_its_terms_and_moves_the_output(name):
     recipe = APPLICATIONS[name]
-    assert set(recipe.layers) <= set(layer_names("small" if name.endswith("_small") else "vgg19"))
-    shapes = {layer: (1, 4, 32 >> int(layer[4]), 32 >> int(layer[4])) for layer in recipe.layers}
+    assert set(recipe.layers) <= {*layer_names("small" if name.endswith("_small") else "vgg19"), "pixels"}
+    sides = {layer: 32 if layer == "pixels" else 32 >> int(layer[4]) for layer in recipe.layers}
+    shapes = {layer: (1, 4, side, side) for layer, side in sides.items()}
     output, target, source = (features(seed, shapes) for seed in range(3))
     image = torch.rand(1, 3, 32, 32, requires_grad=True)
     output = {layer: f.requires_grad_() for layer, f in output.items()}

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ from cxanim.images import fitted, read_image, write_image
 from cxanim.losses import feature_network
 from cxanim.models.stylizer import Stylizer
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.painting import Painting, picture_of, pyramid_of
 from cxanim.pipelines.picture_set import photographs
 from cxanim.pipelines.style import StyleSettings, _plan, compare_styles, stylize
 from cxanim.pipelines.style_apply import StyleApplySettings, apply_style
@@ -98,9 +100,9 @@ def test_what_cannot_be_resumed_is_said(photo: Path, style: Path, tmp_path: Path
 
 def test_a_damaged_state_is_said(photo: Path, style: Path, tmp_path: Path):
     stylize(photo, style, tmp_path / "a.png", TINY, watch=stop_after(1))
-    header, tensors = read_checkpoint(tmp_path / "a.state", "style-state", (1,))
+    header, tensors = read_checkpoint(tmp_path / "a.state", "style-state", (2,))
     for change in ({"scale": 7}, {"step": "x"}):
-        write_checkpoint(tmp_path / "a.state", "style-state", 1, header | change, tensors)
+        write_checkpoint(tmp_path / "a.state", "style-state", 2, header | change, tensors)
         with pytest.raises(BadPuppet, match="damaged"):
             stylize(photo, style, tmp_path / "a.png", TINY, resume=True)
 
@@ -131,6 +133,48 @@ def test_what_is_clear_stays_clear(style: Path, tmp_path: Path):
     stylize(tmp_path / "cut.png", style, tmp_path / "a.png", TINY)
     painted = read_image(tmp_path / "a.png").alpha
     assert painted is not None and np.array_equal(painted, alpha)
+
+
+# What is optimised
+
+
+@pytest.mark.parametrize("size", [(64, 64), (45, 70), (16, 31), (9, 300)])
+def test_a_pyramid_is_of_the_picture_it_was_made_of(size):
+    picture = torch.rand(1, 3, *size, dtype=torch.float64)
+    levels = pyramid_of(picture)
+    assert len(levels) <= 6 and min(levels[-1].shape[2:]) >= 8
+    torch.testing.assert_close(picture_of(levels), picture)
+
+
+def test_a_painting_changes_a_region_where_pixels_would_change_one_by_one():
+    """One step towards a target that is a step brighter on the left: all of the left moves, and moves alike."""
+    picture, target = torch.full((1, 3, 64, 64), 0.5), torch.full((1, 3, 64, 64), 0.5)
+    target[..., :32] = 0.8
+    noisy = target + 0.2 * torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
+    painting = Painting(picture)
+    for number in range(1, 9):
+        painting.step((painting.shown() - noisy).square().sum(), number, 0.01)
+    left, right = painting.picture[..., :24], painting.picture[..., 40:]
+    assert left.mean() - right.mean() > 0.15
+    assert left.std() < 0.5 * float(left.mean() - 0.5)  # of single pixels it would be as large as the change
+
+
+def test_a_painting_stays_within_black_and_white():
+    painting = Painting(torch.full((1, 3, 32, 32), 0.9))
+    for number in range(1, 6):
+        painting.step(-painting.shown().sum(), number, 0.1)
+    assert painting.picture.max() == 1
+    torch.testing.assert_close(painting.shown(), painting.picture, rtol=0, atol=1e-6)
+
+
+def test_the_content_counts_more_where_it_is_coarse():
+    objective = partial(StyleObjective, StyleObjectiveSettings(), "small")
+    network = feature_network("small", style_layers("cx", "small"))
+    one, other = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
+    seen, wanted = network(one), network(other)
+    totals = [float(objective(wanted, [], torch.Generator().manual_seed(0), keeps)(seen, wanted, one)[0])
+              for keeps in (0.0, 1.0, 2.0)]  # fmt: skip
+    assert totals[2] - totals[0] == pytest.approx(2 * (totals[1] - totals[0]), rel=1e-3) and totals[1] > totals[0]
 
 
 # Regions

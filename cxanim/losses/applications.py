@@ -119,15 +119,15 @@ APPLICATIONS = {
         variation_weight=_AUTHORS_VARIATION,
         stacked=True,
     ),
-    # Differs from the paper: only layers that the network `small` has. Each has the same say, or eyes would not go to
-    # eyes; then less of the content's own weight and more smoothness are needed (docs/log.md, 2026-11-28).
+    # Differs from the paper: only layers that the network `small` has, and the pixels, whose colours it hardly sees.
+    # Each has the same say, or eyes would not go to eyes; then more smoothness is needed (docs/log.md, 2026-11-29).
     "style_small": Recipe(
-        target_layers=("relu2_1", "relu3_1", "relu4_1"),
+        target_layers=("relu2_1", "relu3_1", "relu4_1", "pixels"),
         target_bandwidth=0.1,
         source_layers=("relu4_1",),
-        source_weight=0.1,
+        source_weight=0.4,
         source_bandwidth=0.1,
-        variation_weight=10 * _AUTHORS_VARIATION,
+        variation_weight=20 * _AUTHORS_VARIATION,
         stacked=True,
         balanced=True,
         max_positions=2048,

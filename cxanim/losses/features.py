@@ -19,6 +19,8 @@ CONVOLUTIONS_PER_STAGE = {"vgg19": (2, 2, 4, 4, 4), "small": (2, 2, 4, 1)}
 WIDTHS = {"vgg19": (64, 128, 256, 512, 512), "small": (8, 32, 64, 128)}
 POOLINGS: dict[str, Callable[..., Tensor]] = {"max": F.max_pool2d, "average": F.avg_pool2d}
 
+PIXELS = "pixels"  # the name of the image itself, among layers
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -50,7 +52,7 @@ def feature_network(
 
     Args:
         name: "vgg19" or "small".
-        layers: names of the layers to return; "conv3_2" before the ReLU, "relu3_2" after it.
+        layers: names of the layers to return; "conv3_2" before the ReLU, "relu3_2" after it, "pixels" the image.
         weights: safetensors file in torchvision's key layout, whole or cut off after the deepest layer needed;
             by default where `cxanim.losses.weights` looks.
         pooling: "max", or "average" as the Contextual loss's authors and Gatys used it.
@@ -83,7 +85,7 @@ class FeatureNetwork(nn.Module):
     def __init__(self, name: str, layers: Sequence[str], pooling: str = "max"):
         super().__init__()
         names = layer_names(name)
-        unknown = [layer for layer in layers if layer not in names]
+        unknown = [layer for layer in layers if layer not in (*names, PIXELS)]
         if unknown:
             raise ValueError(f"{name} has no layer {unknown[0]!r}; its layers are {names[0]} to {names[-1]}")
         if not layers:
@@ -93,7 +95,7 @@ class FeatureNetwork(nn.Module):
         self.name = name
         self.layers = tuple(layers)
         self.pooling = pooling
-        depth = max(names.index(layer) for layer in layers) // 2 + 1
+        depth = max(names.index(layer) // 2 + 1 if layer in names else 0 for layer in layers)
         self.keys = dict(list(convolutions(name).items())[:depth])
         self.features = nn.ModuleDict()
         channels = 3
@@ -116,12 +118,12 @@ class FeatureNetwork(nn.Module):
         Convention:
             Zero padding of the normalised image: the world beyond the border has the mean colour.
         """
-        stages = int(max(self.keys)[0])
+        stages = int(max(self.keys, default="1")[0])
         if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[2:]) < 2 ** (stages - 1):
             raise ValueError(
                 f"image: got {tuple(image.shape)}, expected (B, 3, H, W) with sides of at least {2 ** (stages - 1)} px"
             )
-        found: Features = {}
+        found: Features = {PIXELS: image}
         x = (image - self.mean) / self.std
         for position, convolve in zip(self.keys, self.features.values(), strict=True):
             if position.endswith("_1") and position != "1_1":

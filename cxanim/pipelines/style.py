@@ -3,8 +3,13 @@
 R. Mechrez, I. Talmi, L. Zelnik-Manor, "The Contextual Loss for Image Transformation with Non-Aligned Data", ECCV 2018,
 section 5.1, with the first author's later answer on weights and layers; the classic methods beside it.
 
-Differs from the paper: several scales. A coarse picture costs a sixteenth, and what is large in a style is
-settled there; the fine ones only add what they alone can show.
+Differs from the paper:
+    - several scales. A coarse picture costs a sixteenth, and what is large in a style is settled there; the fine ones
+      only add what they alone can show. There the content counts the more the coarser they are, or a style with other
+      things in it would take them all to pieces.
+    - a pyramid is optimised instead of pixels (`painting.py`).
+    - what compares sets looks from a place some pixels aside at each step, or the grid on which a feature network pools
+      would be seen.
 """
 
 import time
@@ -14,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cxanim.checkpoint import read_checkpoint, write_checkpoint
@@ -22,6 +28,7 @@ from cxanim.images import as_seen, ensure_picture_writable, fitted, keeps_alpha,
 from cxanim.losses import FeatureNetwork, Features, feature_network
 from cxanim.output import ensure_writable, one_writer
 from cxanim.pipelines.machine import Machine
+from cxanim.pipelines.painting import Painting
 from cxanim.pipelines.refine import as_pictures, as_tensor
 from cxanim.pipelines.style_masks import Masks, read_labels, regions_of
 from cxanim.pipelines.style_objective import METHODS, StyleObjective, StyleObjectiveSettings, style_layers
@@ -29,7 +36,9 @@ from cxanim.pipelines.training_state import fingerprint_of, state_path
 from cxanim.pipelines.watch import Watch
 from cxanim.settings import setting
 
-_KIND, _FORMAT, _STATE = "style-state", 1, ("picture", "first", "second")
+_KIND, _FORMAT = "style-state", 2
+_FARTHEST_ASIDE_PX = 7  # one less than the deepest layer's positions are apart
+_COARSER_KEEPS = 2.0  # times as much of the content, at half the size
 _COARSEST_PX, _SHARES = 128, (0.45, 0.3, 0.15, 0.1)  # of the steps, by scale from coarse to fine
 _TELL_EVERY_S, _PREVIEW_EVERY_S, _PREVIEW_PX = 0.5, 2.0, 512
 
@@ -40,7 +49,7 @@ class StyleSettings(StyleObjectiveSettings):
 
     size: int = setting(512, "longest side of the result", low=64, high=4096, step=64, unit="px", folded=False)
     steps: int = setting(300, "steps in all, most of them at coarse scales", low=1, high=100_000)
-    rate: float = setting(0.02, "learning rate of Adam, in pixels of 0 to 1", low=1e-4, high=1)
+    rate: float = setting(0.01, "learning rate of Adam, in pixels of 0 to 1", low=1e-4, high=1)
     features: str = setting(
         "small",
         "network that the losses look through; vgg19 is slower and needs its weights",
@@ -175,6 +184,16 @@ class _Pair:
         return cls(fitted(as_seen(seen), size_px), fitted(as_seen(wanted), size_px), alpha, labels, tuple(notes))
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """What there is to do at one size: what is painted, what is asked of it, and features of the content."""
+
+    number: int
+    painting: Painting
+    objective: StyleObjective
+    content: Features
+
+
 class _Run:
     """The optimisation of one picture, which may stop and go on between any two steps."""
 
@@ -182,11 +201,9 @@ class _Run:
         self._pair, self._settings, self._seed, self._device = pair, settings, seed, device
         self._eyes = eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._plan = _plan(settings)
-        self._step, self._scale = 0, -1
+        self._step = 0
         self._draw = torch.Generator()
-        self._picture, self._moments = torch.empty(0), (torch.empty(0), torch.empty(0))
-        self._objective: StyleObjective | None = None
-        self._content: Features = {}
+        self._scale: _Scale | None = None
 
     def go(self, output: Path, state: Path, watch: Watch) -> Styled:
         """Take the steps that are left; write the picture, and the state where it was stopped."""
@@ -224,57 +241,41 @@ class _Run:
             )
         try:
             self._step, scale = int(header["step"]), int(header["scale"])
-            self._enter(scale)  # which may be done, and the next one not begun
-            picture, *moments = (_laid_out(torch.from_numpy(tensors[name]), self._device) for name in _STATE)
-            if any(one.shape != self._picture.shape for one in (picture, *moments)):
-                raise ValueError("another size")
+            self._enter(scale).painting.restore({name: torch.from_numpy(array) for name, array in tensors.items()})
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BadPuppet(f"{path.name} is damaged ({error}).", "Begin without --resume.") from error
-        self._picture, self._moments = picture.requires_grad_(), (moments[0], moments[1])
 
     def _take_step(self) -> dict[str, float]:
-        scale = self._plan_at(self._step)
-        if scale != self._scale:
-            self._enter(scale)
+        number = self._plan_at(self._step)
+        scale = self._scale if self._scale is not None and self._scale.number == number else self._enter(number)
         # What is drawn depends on the seed and the number of the step alone, so that it may stop and go on.
         self._draw.manual_seed(self._seed * 1_000_003 + self._step)
-        assert self._objective is not None  # noqa: S101 - a scale was entered
-        total, terms = self._objective(self._eyes(self._picture), self._content, self._picture)
-        (gradient,) = torch.autograd.grad(total, self._picture)
-        self._descend(gradient)
+        shown = scale.painting.shown()
+        seen = _from_aside(shown, self._draw) if scale.objective.compares_sets else shown
+        total, terms = scale.objective(self._eyes(seen), scale.content, shown)
+        begun = self._plan[number][1]
+        ends = self._plan[number + 1][1] if number + 1 < len(self._plan) else self._settings.steps
+        left = (ends - self._step) / (ends - begun)  # each scale ends in small steps
+        scale.painting.step(total, self._step - begun + 1, self._settings.rate * min(1.0, 2 * left))
         self._step += 1
         return terms
 
-    def _descend(self, gradient: Tensor, momentum: float = 0.9, memory: float = 0.999) -> None:
-        """One step of Adam (D. Kingma, J. Ba, ICLR 2015), begun anew at each scale and ended in small ones."""
-        first, second = self._moments
-        _, begun = self._plan[self._scale]
-        ends = self._plan[self._scale + 1][1] if self._scale + 1 < len(self._plan) else self._settings.steps
-        number, left = self._step - begun + 1, (ends - self._step) / (ends - begun)
-        rate = self._settings.rate * min(1.0, 2 * left)
-        first.lerp_(gradient, 1 - momentum)
-        second.lerp_(gradient.square(), 1 - memory)
-        way = (first / (1 - momentum**number)) / ((second / (1 - memory**number)).sqrt() + 1e-8)
-        with torch.no_grad():
-            self._picture.sub_(rate * way).clamp_(0, 1)
-
-    def _enter(self, scale: int) -> None:
-        size_px, _ = self._plan[scale]
+    def _enter(self, number: int) -> _Scale:
+        """Begin a scale with what the one before has made."""
+        size_px, _ = self._plan[number]
         content = self._tensor(self._pair.content, size_px)
-        if self._scale < 0:
-            self._picture = content.clone()
-        else:
-            self._picture = torch.nn.functional.interpolate(
-                self._picture.detach(), content.shape[2:], mode="bicubic", align_corners=False
-            )
-            self._picture = _laid_out(self._picture.clamp(0, 1), self._device)
-        self._picture.requires_grad_()
-        self._moments = torch.zeros_like(content), torch.zeros_like(content)
+        begins = content.clone()
+        if self._scale is not None:
+            before = self._scale.painting.picture
+            grown = F.interpolate(before, content.shape[2:], mode="bicubic", align_corners=False)
+            begins = _laid_out(grown.clamp(0, 1), self._device)
         with torch.no_grad():
-            self._content, style = (self._eyes(one) for one in (content, self._tensor(self._pair.style, size_px)))
+            seen, style = (self._eyes(one) for one in (content, self._tensor(self._pair.style, size_px)))
         regions = regions_of(self._pair.labels, self._device)
-        self._objective = StyleObjective(self._settings, self._eyes.name, style, regions, self._draw)
-        self._scale = scale
+        keeps = _COARSER_KEEPS ** (len(self._plan) - 1 - number)
+        objective = StyleObjective(self._settings, self._eyes.name, style, regions, self._draw, keeps)
+        self._scale = _Scale(number, Painting(begins), objective, seen)
+        return self._scale
 
     def _tensor(self, picture: np.ndarray, size_px: int) -> Tensor:
         return _laid_out(as_tensor(fitted(picture, size_px)[None], self._device), self._device)
@@ -296,7 +297,9 @@ class _Run:
     def _shown(self) -> np.ndarray:
         """The picture as it stands, at full size."""
         height, width = self._pair.content.shape[:2]
-        picture = as_pictures(self._picture.detach())[0]
+        if self._scale is None:
+            return self._pair.content
+        picture = as_pictures(self._scale.painting.picture)[0]
         if picture.shape[:2] != (height, width):
             picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
         return _in_colours_of(self._pair.content, picture) if self._settings.keep_colours else picture
@@ -309,9 +312,9 @@ class _Run:
         if is_finished:
             state.unlink(missing_ok=True)
         else:
-            arrays = zip(_STATE, (self._picture, *self._moments), strict=True)
-            tensors = {name: array.detach().cpu().contiguous().numpy() for name, array in arrays}
-            header = {"of": self._identity(), "step": self._step, "scale": self._scale}
+            kept = self._scale.painting.state() if self._scale is not None else {}
+            tensors = {name: tensor.cpu().contiguous().numpy() for name, tensor in kept.items()}
+            header = {"of": self._identity(), "step": self._step, "scale": self._plan_at(max(0, self._step - 1))}
             write_checkpoint(state, _KIND, _FORMAT, header, tensors)
             notes.append(f"Stopped after {self._step} of {self._settings.steps} steps; --resume goes on.")
         height, width = picture.shape[:2]
@@ -327,6 +330,15 @@ def _plan(settings: StyleSettings) -> list[tuple[int, int]]:
     shares = _SHARES[: len(sizes)]
     firsts = np.round(np.cumsum([0.0, *shares[:-1]]) / sum(shares) * settings.steps).astype(int).tolist()
     return list(zip(sizes, firsts, strict=True))
+
+
+def _from_aside(picture: Tensor, draw: torch.Generator) -> Tensor:
+    """The picture (1, 3, H, W), moved by some pixels, its edges drawn out."""
+    across, down = torch.randint(0, _FARTHEST_ASIDE_PX + 1, (2,), generator=draw).tolist()
+    height, width = picture.shape[2:]
+    middle = _FARTHEST_ASIDE_PX // 2
+    wide = F.pad(picture, [middle + 1] * 4, mode="replicate")
+    return wide[..., down : down + height, across : across + width].contiguous(memory_format=torch.channels_last)
 
 
 def _laid_out(picture: Tensor, device: torch.device) -> Tensor:

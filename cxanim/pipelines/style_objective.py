@@ -98,6 +98,10 @@ class StyleObjective:
         style: its features of the style, (1, C, H, W) each.
         regions: parts with a style of their own; the whole from the whole if none.
         draw: source of randomness of sampled positions, on the CPU.
+        keeps: times as much of the content as the settings say.
+
+    Attributes:
+        compares_sets: whether nothing depends on where exactly something stands.
     """
 
     def __init__(
@@ -107,12 +111,18 @@ class StyleObjective:
         style: Features,
         regions: Sequence[Region],
         draw: torch.Generator,
+        keeps: float = 1.0,
     ):
+        self.compares_sets = settings.method == "cx"
         self._settings, self._recipe, self._draw = settings, _recipe(features), draw
         self._most = settings.positions or self._recipe.max_positions
         self._deepest, self._regions = _DEEPEST[features], regions
         keep, smooth = _CLASSIC.get(settings.method, (self._recipe.source_weight, self._recipe.variation_weight))
-        self._weights = {"style": 1.0, "content": settings.structure * keep, "variation": settings.smoothness * smooth}
+        self._weights = {
+            "style": 1.0,
+            "content": keeps * settings.structure * keep,
+            "variation": settings.smoothness * smooth,
+        }
         layers = self._recipe.target_layers
         self._gram_layers = _GRAM_LAYERS[features]
         self._scales = layer_scales(style, layers) if settings.method == "cx" and self._recipe.balanced else None
