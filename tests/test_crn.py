@@ -155,22 +155,26 @@ def test_a_condition_of_another_shape_is_refused():
 
 
 @pytest.mark.parametrize("size_px", [32, 64, 128, 256])
-@pytest.mark.parametrize("window", [(0, 0, 16), (3, 5, 20), (11, 0, 21), (9, 12, 7), "the far corner", "the whole"])
+@pytest.mark.parametrize(
+    "window", [(0, 0, 16, 16), (3, 5, 20, 9), (11, 0, 21, 32), (9, 12, 7, 7), "the far corner", "the whole"]
+)
 def test_a_window_is_what_the_whole_picture_has_there(size_px, window):
     torch.manual_seed(0)
     whole = CRN(2, 3, size_px, CRNShape((4, 4, 4, 4, 3, 3)), coarse_channels=2).double()
     torch.nn.init.normal_(whole.to_coarse.weight)
     condition = torch.rand(2, 2, size_px, size_px, dtype=torch.float64)
     part = {
-        "the far corner": Window(size_px - 13, size_px - 13, 13),
-        "the whole": Window(0, 0, size_px),
+        "the far corner": Window(size_px - 13, size_px - 9, 13, 9),
+        "the whole": Window(0, 0, size_px, size_px),
     }.get(window) or Window(*window)
     torch.testing.assert_close(whole(condition, part), part.cut(whole(condition)))
 
 
 @pytest.mark.parametrize("packed", [2, 4])
 @pytest.mark.parametrize("size_px", [64, 128, 256])
-@pytest.mark.parametrize("window", [Window(0, 0, 16), Window(3, 5, 20), Window(11, 0, 21), Window(9, 12, 7)])
+@pytest.mark.parametrize(
+    "window", [Window(0, 0, 16, 9), Window(3, 5, 20, 20), Window(11, 0, 21, 32), Window(9, 12, 7, 18)]
+)
 def test_a_window_of_packed_pixels_is_exact_too(size_px: int, packed: int, window: Window):
     torch.manual_seed(0)
     whole = CRN(2, 3, size_px, CRNShape((4, 4, 4, 4, 3, 3), packed=packed), coarse_channels=2).double()
@@ -199,11 +203,12 @@ def test_a_window_is_exact_where_parts_depend_on_the_whole(shape):
     torch.manual_seed(0)
     whole = CRN(2, 3, 128, shape)
     condition = torch.rand(1, 2, 128, 128)
-    part = Window(40, 60, 30)
+    part = Window(40, 60, 30, 20)
     torch.testing.assert_close(whole(condition, part), part.cut(whole(condition)))
 
 
 def test_a_window_makes_fine_modules_work_on_little_more_than_it():
-    windows = network(CRNShape((4,)), size_px=256)._windows(Window(100, 60, 120))
-    assert [window.side for window in windows[:4]] == [4, 8, 16, 32]
-    assert windows[4].side <= 30 + 12 and windows[5].side <= 60 + 10 and windows[6].side == 124
+    windows = network(CRNShape((4,)), size_px=256)._windows(Window(100, 60, 120, 40))
+    assert [(window.width, window.height) for window in windows[:4]] == [(4, 4), (8, 8), (16, 16), (32, 32)]
+    assert windows[4].width <= 30 + 12 and windows[5].width <= 60 + 10 and windows[6].width == 124
+    assert windows[4].height <= 10 + 12 and windows[5].height <= 20 + 10 and windows[6].height == 44

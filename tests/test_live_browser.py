@@ -139,7 +139,8 @@ def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):
     with opened(*CAMERA) as page:
         start(page)
         page.locator("#live-stage [name=record]").click()
-        page.wait_for_timeout(2000)
+        expect(page.locator("#live-stage [name=record]")).to_have_text("Stop recording")  # the microphone was asked for
+        page.wait_for_timeout(3000)
         with page.expect_download() as download:
             page.locator("#live-stage [name=record]").click()
         download.value.save_as(tmp_path / "recording.mp4")

@@ -88,7 +88,7 @@ def test_colour_is_a_change_of_what_the_warp_shows():
 
 
 def test_out_of_reach_nothing_is_refined():
-    condition, part = conditions(), Window(4, 4, 20)
+    condition, part = conditions(), Window(4, 4, 20, 14)
     condition[:, 3, :, :16] = 0
     output = torch.randn(2, OUTPUT_CHANNELS + NUDGE_CHANNELS, SIZE, SIZE)
     shown = refine(part.cut(output), condition, part)
@@ -98,7 +98,7 @@ def test_out_of_reach_nothing_is_refined():
 
 def test_a_window_of_the_picture_is_its_part():
     torch.manual_seed(0)
-    condition, part = conditions(), Window(5, 9, 12)
+    condition, part = conditions(), Window(5, 9, 12, 16)
     output = torch.randn(2, OUTPUT_CHANNELS + NUDGE_CHANNELS, SIZE, SIZE)
     whole = refine(output, condition)
     torch.testing.assert_close(refine(part.cut(output), condition, part), part.cut(whole))

@@ -60,39 +60,41 @@ WINDOWED_FROM_PX = 64
 
 @dataclass(frozen=True)
 class Window:
-    """A square part of a picture.
+    """A part of a picture.
 
     Attributes:
         x, y: its top-left pixel.
-        side: its side in pixels.
+        width, height: its sides in pixels.
     """
 
     x: int
     y: int
-    side: int
+    width: int
+    height: int
 
     def cut(self, pictures: torch.Tensor) -> torch.Tensor:
         """This part of pictures (B, C, H, W)."""
-        return pictures[..., self.y : self.y + self.side, self.x : self.x + self.side]
+        return pictures[..., self.y : self.y + self.height, self.x : self.x + self.width]
 
     def inside(self, other: "Window") -> "Window":
         """The same part, as counted from another that holds it."""
-        return Window(self.x - other.x, self.y - other.y, self.side)
+        return Window(self.x - other.x, self.y - other.y, self.width, self.height)
 
     def with_margin(self, margin: int, side_px: int) -> "Window":
         """The part grown by a margin, pushed back into a picture of `side_px`."""
-        side = min(side_px, self.side + 2 * margin)
-        return Window(min(max(0, self.x - margin), side_px - side), min(max(0, self.y - margin), side_px - side), side)
+        width, height = min(side_px, self.width + 2 * margin), min(side_px, self.height + 2 * margin)
+        x, y = max(0, self.x - margin), max(0, self.y - margin)
+        return Window(min(x, side_px - width), min(y, side_px - height), width, height)
 
     def shrunk(self, factor: int) -> "Window":
         """The smallest part that holds this one in a picture so many times smaller."""
         x, y = self.x // factor, self.y // factor
-        right, bottom = -(-(self.x + self.side) // factor), -(-(self.y + self.side) // factor)
-        return Window(x, y, max(right - x, bottom - y))
+        right, bottom = -(-(self.x + self.width) // factor), -(-(self.y + self.height) // factor)
+        return Window(x, y, right - x, bottom - y)
 
     def grown(self, factor: int) -> "Window":
         """This part in a picture so many times the size."""
-        return Window(self.x * factor, self.y * factor, self.side * factor)
+        return Window(*(factor * edge for edge in (self.x, self.y, self.width, self.height)))
 
 
 class CRN(nn.Module):
@@ -144,7 +146,7 @@ class CRN(nn.Module):
 
         Args:
             condition: what the network sees, always whole.
-            window: give only this part of the picture, (B, ..., side, side): the same numbers as when the whole is
+            window: give only this part of the picture, (B, ..., height, width): the same numbers as when the whole is
                 cut, but modules finer than `WINDOWED_FROM_PX` work on little more than the part.
         """
         if condition.shape[1:] != (self.in_channels, self.size_px, self.size_px):
@@ -157,14 +159,15 @@ class CRN(nn.Module):
         windows = self._windows(window)
         packed = self.shape.packed
         pyramid = shrink_to(condition, self.sides)[: len(self.sides)]
+        seen = [part.cut(level) for part, level in zip(windows, pyramid, strict=True)]
         if packed > 1:
-            pyramid[-1] = F.pixel_unshuffle(condition, packed)
-        features = self.stages[0](pyramid[0])
+            seen[-1] = F.pixel_unshuffle(windows[-1].grown(packed).cut(condition), packed)
+        features = self.stages[0](seen[0])
         coarse = None
         for number, (side, stage) in enumerate(zip(self.sides[1:], self.stages[1:], strict=True), start=1):
             grown = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=self.shape.align_corners)
             grown = windows[number].inside(windows[number - 1].grown(2)).cut(grown)
-            features = stage(torch.cat([grown, windows[number].cut(pyramid[number])], dim=1))
+            features = stage(torch.cat([grown, seen[number]], dim=1))
             if side == self.coarse_px and self.to_coarse is not None:
                 coarse = self.to_coarse(features)
         picture = self.to_picture(features)
@@ -176,12 +179,12 @@ class CRN(nn.Module):
             return picture
         growth = self.size_px // self.coarse_px
         smooth = F.interpolate(coarse, scale_factor=float(growth), mode="bilinear", align_corners=False)
-        seen = windows[self.sides.index(self.coarse_px)].grown(growth)
-        return torch.cat([picture, (window or seen).inside(seen).cut(smooth)], dim=1)
+        made = windows[self.sides.index(self.coarse_px)].grown(growth)
+        return torch.cat([picture, (window or made).inside(made).cut(smooth)], dim=1)
 
     def _windows(self, window: Window | None) -> list[Window]:
         """What each module must work on so that the finest one knows `window` exactly."""
-        whole = [Window(0, 0, side) for side in self.sides]
+        whole = [Window(0, 0, side, side) for side in self.sides]
         if window is None:
             return whole
         windows: list[Window] = []
@@ -189,13 +192,13 @@ class CRN(nn.Module):
         if self.shape.packed > 1:  # what is smooth may be read off the finest module and upsampled
             needed = needed.with_margin(1, self.sides[-1])
         for all_of_it in reversed(whole):
-            if all_of_it.side < WINDOWED_FROM_PX:
+            if all_of_it.width < WINDOWED_FROM_PX:
                 windows.insert(0, all_of_it)
                 continue
             # Its two convolutions look 2 pixels beyond; what is above them looks half a pixel beyond that.
-            needed = needed.with_margin(2, all_of_it.side)
+            needed = needed.with_margin(2, all_of_it.width)
             windows.insert(0, needed)
-            needed = needed.with_margin(1, all_of_it.side).shrunk(2)
+            needed = needed.with_margin(1, all_of_it.width).shrunk(2)
         return windows
 
 

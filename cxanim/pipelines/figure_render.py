@@ -54,7 +54,7 @@ class FigureRenderer:
 
     def finish(self, pose: Pose, seen: np.ndarray) -> np.ndarray:
         """The frame of a pose, once the networks have had their say on what was begun."""
-        picture = np.ascontiguousarray(seen[..., :3])
+        picture = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
         if self._refiner is not None:
             picture = self._refiner.refined(picture, seen[..., 3], draw_layout(pose, self.puppet.size_px))
         if self._face is not None and pose.face is not None:
@@ -75,7 +75,7 @@ class FigureRenderer:
         about = np.maximum(mixed[..., 3], figure_stencil(joints, size, _REACH * self._trunk))
         # Less beyond its outline than within: so the network sees too what is figure and what is plate.
         reach = np.maximum(mixed[..., 3], cv2.convertScaleAbs(reach_of(about), alpha=_BEYOND))
-        return np.dstack([before(self.puppet.plate, mixed), reach])
+        return cv2.merge([before(self.puppet.plate, mixed), reach])
 
     def _warp(self, number: int) -> LimbWarp:
         """The warp of one reference, made when it is first needed."""

@@ -15,6 +15,7 @@ from cxanim.models.crn import CRN, Window
 from cxanim.motion.mesh import own_places
 
 LARGEST_NUDGE = 0.1  # of the picture
+_TILE_PX = 32
 
 
 class Refiner:
@@ -30,7 +31,7 @@ class Refiner:
         size = network.size_px
         if device.type == "cpu":
             self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._ask: Callable[[torch.Tensor], torch.Tensor] = self._network
+        self._instead: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._condition = torch.empty(1, size, size, network.in_channels)
 
     @property
@@ -45,7 +46,7 @@ class Refiner:
 
     def ask(self, instead: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Ask something else from now on, which says what the network would."""
-        self._ask = instead
+        self._instead = instead
 
     def refined(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8.
@@ -59,26 +60,46 @@ class Refiner:
             condition = as_condition(np.dstack([shown, reach])[None], layout[None], self._device)
             with torch.inference_mode():
                 return as_pictures(refine(self._network(condition), condition))[0]
+        window = _window(reach)
+        if window is None:
+            return shown
         self._look_at(shown, reach, layout)
-        return self._carried_out(self._asked(), shown)
+        return self._carried_out(self._asked(window), shown, window)
 
     def _look_at(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> None:
-        seen = self._condition[0].numpy()
-        for part, channels in ((shown, slice(0, 3)), (reach[..., None], slice(3, 4)), (layout, slice(4, 7))):
-            np.multiply(part, np.float32(1 / 255), out=seen[..., channels])
+        np.multiply(cv2.merge([shown, reach, layout]), np.float32(1 / 255), out=self._condition[0].numpy())
 
-    def _asked(self) -> np.ndarray:
-        """What the network says to what it sees, (S, S, 5), bounded."""
+    def _asked(self, window: Window) -> np.ndarray:
+        """What the network says to what it sees in a window, (h, w, 5), bounded."""
+        condition = self._condition.permute(0, 3, 1, 2)
         with torch.inference_mode():
-            said = torch.tanh_(self._ask(self._condition.permute(0, 3, 1, 2)))
-        return said.permute(0, 2, 3, 1)[0].numpy()
+            if self._instead is not None:
+                said = window.cut(self._instead(condition))
+            else:
+                said = self._network(condition, window)
+            return torch.tanh(said).permute(0, 2, 3, 1).contiguous()[0].numpy()
 
-    def _carried_out(self, said: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        said *= self._condition[0].numpy()[..., 3:4]
-        look = said[..., 3:] * np.float32(LARGEST_NUDGE * len(shown))
-        look += own_places(len(shown))
+    def _carried_out(self, said: np.ndarray, shown: np.ndarray, window: Window) -> np.ndarray:
+        rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
+        said *= self._condition[0].numpy()[rows, columns, 3:4]
+        change, nudge = np.empty((*said.shape[:2], 3), np.float32), np.empty((*said.shape[:2], 2), np.float32)
+        cv2.mixChannels([said], [change, nudge], [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+        look = cv2.scaleAdd(nudge, LARGEST_NUDGE * len(shown), own_places(len(shown))[rows, columns])
         moved = cv2.remap(shown, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return cv2.addWeighted(np.ascontiguousarray(said[..., :3]), 255, moved, 1, 0, dtype=cv2.CV_8U)
+        refined = shown.copy()
+        refined[rows, columns] = cv2.addWeighted(change, 255, moved, 1, 0, dtype=cv2.CV_8U)
+        return refined
+
+
+def _window(reach: np.ndarray) -> Window | None:
+    """The part of a picture that `reach` (S, S) lets be refined; None where that is nothing."""
+    # In whole tiles: a network has to make itself ready for each new size.
+    x, y, width, height = cv2.boundingRect(reach)
+    if not width or not height:
+        return None
+    left, top = x // _TILE_PX * _TILE_PX, y // _TILE_PX * _TILE_PX
+    right, bottom = (min(len(reach), -(-edge // _TILE_PX) * _TILE_PX) for edge in (x + width, y + height))
+    return Window(left, top, right - left, bottom - top)
 
 
 def as_condition(warped: np.ndarray, layout: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
@@ -106,7 +127,7 @@ def refine(output: torch.Tensor, condition: torch.Tensor, window: Window | None 
         picture; pixel centres, ``align_corners=False``.
     """
     size = condition.shape[-1]
-    window = window or Window(0, 0, size)
+    window = window or Window(0, 0, size, size)
     reach = window.cut(condition[:, 3:4])
     change = reach * torch.tanh(output[:, :3])
     nudge = reach * LARGEST_NUDGE * torch.tanh(output[:, 3:5])

@@ -159,7 +159,7 @@ class Trainer:
         else:
             corner = random.uniform(0, size - side + 1, 2)
         x, y = np.clip(corner, 0, size - side).astype(int)
-        return Window(int(x), int(y), side)
+        return Window(int(x), int(y), side, side)
 
 
 def _window_px(boxes: np.ndarray, size_px: int) -> int:
