@@ -38,10 +38,18 @@ class Layer:
     Attributes:
         part: which one.
         picture: (S, S, 4) uint8, premultiplied colours and how much of each pixel is this part.
+        made_up: (S, S) bool, where its colours are not the figure's picture but filled in.
     """
 
     part: int
     picture: np.ndarray
+    made_up: np.ndarray
+
+    def repainted(self, picture: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+        """A window (h, w, 4) of the layer with the colours of another picture (S, S, 3) of the same figure."""
+        own = self.picture[rows, columns]
+        colours = _premultiplied(np.ascontiguousarray(picture[rows, columns]), own[..., 3])
+        return np.dstack([np.where(self.made_up[rows, columns, None], own[..., :3], colours), own[..., 3]])
 
 
 def trunk_length(joints: np.ndarray) -> float:
@@ -77,13 +85,12 @@ def cut_into_layers(picture: np.ndarray, matte: np.ndarray, joints: np.ndarray) 
         own = (owner == part) & person
         if own.sum() < 16:
             continue
-        colours = _filled(picture, own, hidden | ((share > 0) & ~own & person))
+        hole = (hidden | ((share > 0) & ~own & person)) & ~own
+        colours = _filled(picture, own, hole)
         alpha = matte * np.maximum(share, cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), max(1.0, size / 256)))
         alpha = np.where(own, matte, alpha)  # nothing shines through where two parts meet
         quantised = np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8)
-        layers.append(
-            Layer(part, np.dstack([cv2.multiply(colours, cv2.merge([quantised] * 3), scale=1 / 255), quantised]))
-        )
+        layers.append(Layer(part, np.dstack([_premultiplied(colours, quantised), quantised]), hole))
     return layers
 
 
@@ -196,4 +203,8 @@ def _filled(picture: np.ndarray, own: np.ndarray, hole: np.ndarray) -> np.ndarra
     flowing = little[rows[order[nearest]], columns[order[nearest]]]
     flowing = np.where(known[..., None] > 0, little, cv2.GaussianBlur(flowing, (0, 0), 2))
     grown = cv2.resize(flowing, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.where(hole[..., None] & ~own[..., None], grown, picture)
+    return np.where(hole[..., None], grown, picture)
+
+
+def _premultiplied(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    return cv2.multiply(colours, cv2.merge([alpha] * 3), scale=1 / 255)

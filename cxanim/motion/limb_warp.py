@@ -46,6 +46,14 @@ class LimbWarp:
         self.size_px, self._plate, self._joints = picture.shape[0], plate, joints
         self._limbs = [_Limb(layer, joints) for layer in cut_into_layers(picture, matte, joints)]
 
+    def repaint(self, picture: np.ndarray, rows: slice, columns: slice) -> None:
+        """Show another picture (S, S, 3) uint8 of the same figure from now on, which differs in a window only.
+
+        What is behind the figure, and what was filled in where one part hides another, stay as they were.
+        """
+        for limb in self._limbs:
+            limb.repaint(picture, rows, columns)
+
     def show(self, joints: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with the figure's joints as `joints` (35, 2), or with their depth (35, 3)."""
         return before(self._plate, self.show_with_alpha(joints))
@@ -66,7 +74,7 @@ class _Limb:
     """One layer, on a sheet that hangs on joints."""
 
     def __init__(self, layer: Layer, joints: np.ndarray):
-        self.part, self._rest = layer.part, joints
+        self.part, self._layer, self._rest = layer.part, layer, joints
         points, triangles = mesh_over(layer.picture[..., 3] > 0)
         self._points = points
         if self.part == TRUNK:
@@ -77,6 +85,11 @@ class _Limb:
             out = self._joint + self._share
         # What is farther out along a limb lies over what is nearer, and the head over the shoulders.
         self._sheet = Sheet(layer.picture, points, triangles, np.argsort(out[triangles].mean(1), kind="stable"))
+
+    def repaint(self, picture: np.ndarray, rows: slice, columns: slice) -> None:
+        """Take the colours of a window from another picture (S, S, 3)."""
+        if self._layer.picture[rows, columns, 3].any():
+            self._sheet.repaint(self._layer.repainted(picture, rows, columns), rows, columns)
 
     def lay(self, canvas: np.ndarray, joints: np.ndarray) -> None:
         """Lay it over a canvas (S, S, 4) of premultiplied colours, in another pose."""

@@ -23,7 +23,14 @@ class Sheet:
 
     def __init__(self, picture: np.ndarray, points: np.ndarray, triangles: np.ndarray, order: np.ndarray):
         self.points, self._picture, self._triangles, self._order = points, picture, triangles, order
+        self._is_own = False
         self._look = (points * len(picture)).astype(np.float32) - 0.5
+
+    def repaint(self, window: np.ndarray, rows: slice, columns: slice) -> None:
+        """Replace a window (h, w, 4) of its picture, from now on; the one that was given is left alone."""
+        if not self._is_own:
+            self._picture, self._is_own = self._picture.copy(), True
+        self._picture[rows, columns] = window
 
     def lay(self, canvas: np.ndarray, moved: np.ndarray) -> None:
         """Lay it over a canvas (S, S, 4) of premultiplied colours, its points at `moved` (P, 2)."""
@@ -65,4 +72,4 @@ def mesh_over(mask: np.ndarray, cells: int = _CELLS, *, margin: bool = True) -> 
 def before(plate: np.ndarray, canvas: np.ndarray) -> np.ndarray:
     """A canvas (S, S, 4) of premultiplied colours before a plate (S, S, 3)."""
     clear = cv2.merge([255 - canvas[..., 3]] * 3)
-    return cv2.add(np.ascontiguousarray(canvas[..., :3]), cv2.multiply(plate, clear, scale=1 / 255))
+    return cv2.add(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), cv2.multiply(plate, clear, scale=1 / 255))

@@ -32,6 +32,7 @@ from cxanim.settings import setting
 
 _TEETH = {"auto": None, "drawn": True, "none": False}
 _OF_FIGURES = ("moves", "background", "longest_side", "smoothing", "start_s", "end_s")
+_OF_THEIR_FACES = ("brows", "eyes", "gaze", "mouth")
 QUALITY_MINUTES = {"instant": 0.0, "draft": 1.0, "good": 4.0, "best": 12.0}
 
 
@@ -146,7 +147,8 @@ def animate(
         made = [
             one.name for one in fields(settings) if getattr(settings, one.name) != getattr(AnimateSettings, one.name)
         ]
-        unused = [name for name in made if name not in _OF_FIGURES]
+        used = _OF_FIGURES if joints is not None or has_bodies_only(motion) else (*_OF_FIGURES, *_OF_THEIR_FACES)
+        unused = [name for name in made if name not in used]
         notes = (f"A whole figure has no use for {', '.join(unused)}.",) if unused else ()
         return replace(rendered, notes=rendered.notes + notes)
     for what, is_given in {"mask": mask is not None, "background": settings.background != "kept"}.items():

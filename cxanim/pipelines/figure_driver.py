@@ -7,6 +7,7 @@ from pathlib import Path
 from cxanim.errors import BadSetting, CxanimError, NoFigure
 from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.bvh_poses import BVH_SUFFIX, motion_from_bvh
+from cxanim.motion.camera_path import CameraPath, taken_out
 from cxanim.motion.presets import PRESETS
 from cxanim.motion.recording import Motion
 from cxanim.pipelines.drive_settings import DriverSettings, check_times
@@ -34,6 +35,10 @@ class Driving:
     video: Path | None = None
     notes: tuple[str, ...] = ()
 
+    def calmed(self, smoothing: float) -> "Driving":
+        """The same, without tremble, and with short gaps bridged."""
+        return replace(self, motion=self.motion.calmed(smoothing, longest_gap_s=LONGEST_GAP_S))
+
 
 def has_bodies_only(driver: str | Path) -> bool:
     """Whether a driver can move a figure and no face."""
@@ -48,25 +53,19 @@ def has_bodies_only(driver: str | Path) -> bool:
     return "body" in motion.parts and all(face is None for face in motion.faces)
 
 
-def prepare_figure_drive(
-    driver: str | Path, figure: Figure, settings: DriverSettings, smoothing: float, watch: Watch
-) -> Drive:
+def prepare_figure_drive(driving: Driving, figure: Figure, settings: DriverSettings) -> Drive:
     """Find out where a figure's joints (35, 3) are in every frame, and at what depth.
 
     Args:
-        driver: a video, a motion file with bodies, or a BVH capture.
+        driving: what drives it, calmed.
         figure: who is to move.
         settings: which part of the driver is used.
-        smoothing: how calm the motion is made.
-        watch: who is told.
 
     Raises:
-        NoFigure: hardly a frame shows a body.
-        UnreadableMotion, UnreadableVideo, TooLarge, BadPuppet, BadSetting, Cancelled.
+        NoFigure: of the two nothing is seen by which one could be measured by the other.
     """
-    driving = driving_motion(driver, settings, watch)
     motion = driving.motion
-    bodies = [pose.body for pose in motion.calmed(smoothing, longest_gap_s=LONGEST_GAP_S)]
+    bodies = [pose.body for pose in motion]
     # A drawing has no depth: a limb that leads towards the camera would crumple its sheet.
     foreshortening = _OF_A_DRAWING if figure.is_drawn else 1.0
     joints = retargeted(bodies, motion.fps, figure.joints, figure.build, foreshortening=foreshortening)
@@ -109,12 +108,26 @@ def driving_motion(driver: str | Path, settings: DriverSettings, watch: Watch) -
 def _filmed(path: Path, settings: DriverSettings, watch: Watch) -> Driving:
     """The body in a part of a video."""
     check_times(settings, probe_video(path).duration_s, path.name)
-    seen = observe_figures(path, watch, start_s=settings.start_s, end_s=settings.end_s, stage="Following the driver")
+    camera = CameraPath()
+    seen = observe_figures(
+        path, watch, start_s=settings.start_s, end_s=settings.end_s, camera=camera, stage="Following the driver"
+    )
     notes = seen.notes
     if seen.missing:
         gone = f"No body in {seen.missing} of {len(seen.motion)} frames of {path.name}: limbs fall to rest there."
         notes = (*notes, gone)
-    return Driving(seen.motion, path, notes)
+    if not camera.is_followed:
+        return Driving(seen.motion, path, (*notes, unfollowed_note(path.name)))
+    if camera.stands:
+        return Driving(seen.motion, path, notes)
+    if camera.moves:
+        notes = (*notes, f"The camera of {path.name} moves; its motion was taken out of the body's.")
+    return Driving(taken_out(seen.motion, camera.matrices), path, notes)
+
+
+def unfollowed_note(name: str) -> str:
+    """What a person should know of a driver whose camera could not be followed."""
+    return f"Too little is seen behind the person in {name} to tell whether the camera moves: if so, the figure slides."
 
 
 def _part(motion: Motion, settings: DriverSettings, name: str) -> Motion:
