@@ -56,7 +56,7 @@ def retargeted_figure(
         raise ValueError("poses: got none with a body, expected at least one")
     joints = retargeted(bodies, fps, joints_of(rest)[0], target)
     if room is not None:
-        _kept_within(joints, float(joints_of(rest)[0][HIPS, 0]), room, _ASIDE * target.trunk)
+        keep_within(joints, float(joints_of(rest)[0][HIPS, 0]), room, target)
     filmed = Filmed.of(*joints_of(np.stack(known)), fps)
     faces = [pose.face for pose in poses]
     driver_face = faces[most_neutral(faces)] if any(face is not None for face in faces) else None
@@ -118,12 +118,19 @@ class HandsAndFace:
         return moved.astype(np.float32)
 
 
-def _kept_within(joints: Sequence[np.ndarray], rest_x: float, room: tuple[float, float], inset: float) -> None:
+def keep_within(joints: Sequence[np.ndarray], rest_x: float, room: tuple[float, float], target: Build) -> None:
     """Let a target go less far to the sides, in place, where it would leave the picture: the same share all the time.
 
     Feet slide by what is taken away, which is less than somebody who is not there.
+
+    Args:
+        joints: (35, 3) of every frame, or two numbers each, as in `skeleton.py`.
+        rest_x: x of the hips at rest.
+        room: x of the left and the right edge of the picture.
+        target: how the target is made.
     """
     hips = np.array([one[HIPS, 0] for one in joints])
+    inset = _ASIDE * target.trunk
     left, right = room[0] + inset, room[1] - inset
     if not left < rest_x < right:
         return

@@ -50,7 +50,13 @@ def joints_of(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shows_a_figure(body: np.ndarray) -> bool:
-    """Whether enough joints of a body (33, 4) are seen in the square: detectors see bodies in hands and chairs too."""
+    """Whether enough joints of a body (33, 4) are seen in the square: detectors see bodies in hands and chairs too.
+
+    A body upside down that has no arms is a hand; who stands on their hands shows them.
+    """
+    arms = body[[ELBOW, ELBOW + 1, WRIST, WRIST + 1], 3]
+    if arms.max() < SEEN and joints_of(body)[0][CHEST, 1] > joints_of(body)[0][HIPS, 1]:
+        return False
     joints = body[[joint + right for joint in _MAIN for right in (0, 1)]]
     inside = ((joints[:, :2] > -_RIM) & (joints[:, :2] < 1 + _RIM)).all(1)
     return bool(((joints[:, 3] >= SEEN) & inside).sum() >= LEAST_JOINTS)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxanim.errors import NoFigure
+from cxanim.motion.camera_path import CameraPath
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import Detector, find_faces
 from cxanim.motion.pose import Pose
@@ -60,6 +61,7 @@ def observe_figures(
     until: float = 1.0,
     start_s: float = 0.0,
     end_s: float | None = None,
+    camera: CameraPath | None = None,
     stage: str = "Finding the figure",
 ) -> ClipFigures:
     """Find one figure in the frames of a clip, following it from frame to frame.
@@ -70,6 +72,7 @@ def observe_figures(
         most_frames: look at every n-th frame so that no more than these are looked at.
         until: look only at this share of the clip's seconds.
         start_s, end_s: look only at this part, in seconds after the clip's first frame.
+        camera: follows the clip's camera meanwhile, where that is asked for.
         stage: what to call the work.
 
     Raises:
@@ -93,6 +96,8 @@ def observe_figures(
             if number % stride == 0:
                 pose = detector.detect(frame)
                 poses.append(pose if pose.body is not None and shows_a_figure(pose.body) else Pose())
+                if camera is not None:
+                    camera.see(frame, poses[-1].body)
             if number % max(1, total // _LOOKS) == 0:
                 people.append(len(find_faces(frame, everyone=True)))
         fps = video.info.fps
