@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faces import about_camera_axis, astronaut, astronaut_face, rotated
-from figures import body_at_rest, draw, write_capture
+from figures import SIZE_PX, body_at_rest, draw, write_capture
 from skimage import data
 
 from cxanim.images import read_image, write_image
@@ -19,7 +19,7 @@ from cxanim.motion.limb_warp import LimbWarp
 from cxanim.motion.pose import eye_distance
 from cxanim.motion.ratios import eye_openness, mouth_gap
 from cxanim.motion.recording import Motion
-from cxanim.motion.retarget import Gains, as_detected, perform
+from cxanim.motion.retarget import Gains, as_detected, perform, still
 from cxanim.motion.skeleton import joints_of
 from cxanim.pipelines import animate_figure
 from cxanim.pipelines.animate import AnimateSettings, animate
@@ -81,6 +81,12 @@ def test_what_a_mouth_does_arrives_and_what_the_head_does_does_not(face: np.ndar
     assert mouth_gap(nodding[-1]) == pytest.approx(mouth_gap(acted[-1]), abs=0.05)
 
 
+def test_lips_do_not_open_wider_than_what_is_inside_can_be_believed(face: np.ndarray):
+    shouting = perform(replace(still(), gap=0.5), face)
+    acted = expressions([face] * 12 + [shouting] * 12, FPS, face)
+    assert acted is not None and mouth_gap(acted[-1]) == pytest.approx(mouth_gap(face) + 0.25, abs=0.04)
+
+
 def test_gains_say_how_much_arrives(face: np.ndarray, speaking: list[np.ndarray | None]):
     silent = expressions(speaking, FPS, face, Gains(mouth=0.0))
     assert silent is not None and mouth_gap(silent[-1]) == pytest.approx(mouth_gap(face), abs=0.02)
@@ -129,6 +135,28 @@ def test_a_repainted_figure_is_the_figure_of_the_other_picture():
     assert np.array_equal(warp.show(moved), LimbWarp(other, matte, rest, plate).show(moved))
     warp.repaint(picture, rows, columns)
     assert np.array_equal(warp.show(rest), before)
+
+
+def test_a_face_that_is_known_turns_with_its_head_to_the_corner_of_the_jaw():
+    """A mark there comes to be where the turn of the head alone brings it."""
+    picture, matte = draw(body_at_rest())
+    rest, plate = joints_of(body_at_rest())[0], np.full_like(picture, 128)
+    picture[58:62, 138:142] = 0
+    aside = rest.copy()
+    aside[:11] += (0.08, 0.02)
+    head, chest = rest[:11].mean(0), rest[34]
+    now = aside[:11].mean(0)
+    angles = [np.arctan2(*(place - chest)[::-1]) for place in (head, now)]
+    cosine, sine = np.cos(angles[1] - angles[0]), np.sin(angles[1] - angles[0])
+    wanted = now + np.array([[cosine, -sine], [sine, cosine]]) @ ((140 / SIZE_PX, 60 / SIZE_PX) - head)
+
+    def off_px(face: np.ndarray | None) -> float:
+        shown = LimbWarp(picture, matte, rest, plate, face).show(aside)
+        rows, columns = np.nonzero((shown < 60).all(2))
+        return float(np.hypot(columns.mean() + 0.5 - SIZE_PX * wanted[0], rows.mean() + 0.5 - SIZE_PX * wanted[1]))
+
+    jaw_and_all = np.array([[0.44, 0.1], [0.56, 0.1], [0.56, 0.27], [0.44, 0.27]])
+    assert off_px(jaw_and_all) < 1 < 2 < off_px(None)
 
 
 @pytest.fixture(scope="module")

@@ -46,10 +46,12 @@ class Layer:
     made_up: np.ndarray
 
     def repainted(self, picture: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-        """A window (h, w, 4) of the layer with the colours of another picture (S, S, 3) of the same figure."""
-        own = self.picture[rows, columns]
+        """The colours (h, w, 3) of a window of the layer, taken from another picture (S, S, 3) of the same figure."""
+        own, made_up = self.picture[rows, columns], self.made_up[rows, columns]
         colours = _premultiplied(np.ascontiguousarray(picture[rows, columns]), own[..., 3])
-        return np.dstack([np.where(self.made_up[rows, columns, None], own[..., :3], colours), own[..., 3]])
+        if made_up.any():
+            colours[made_up] = own[made_up, :3]
+        return colours
 
 
 def trunk_length(joints: np.ndarray) -> float:

@@ -8,6 +8,7 @@ along with hips and shoulders, affinely, and the head turns on it.
 Convention: joints (35, 2) as in `skeleton.py`, normalised to the square picture; pixel centres.
 """
 
+import cv2
 import numpy as np
 
 from cxanim.motion.limb_parts import (
@@ -27,6 +28,7 @@ from cxanim.motion.skeleton import CHEST, HIP, HIPS, SHOULDER
 _SHARP = 4  # how quickly one bone's share gives way to the next
 _CORNERS = (SHOULDER, SHOULDER + 1, HIP, HIP + 1)
 _BEHIND = 0.35  # lengths of the trunk by which elbow and wrist are farther than it, from which an arm is behind it
+_ROUND_FACE = 0.4  # of a face's height, over which what is round it goes along with it
 _LEAST_NARROW = 0.3  # what is left of a trunk's width where it turns aside
 
 
@@ -38,13 +40,21 @@ class LimbWarp:
         matte: (S, S) float32 in [0, 1], what of it is the figure.
         joints: (35, 2) the figure's own.
         plate: (S, S, 3) uint8, what is behind it.
+        face: (N, 2) points of its face where that is known: no part of it is left behind when the head turns.
     """
 
-    def __init__(self, picture: np.ndarray, matte: np.ndarray, joints: np.ndarray, plate: np.ndarray):
+    def __init__(
+        self,
+        picture: np.ndarray,
+        matte: np.ndarray,
+        joints: np.ndarray,
+        plate: np.ndarray,
+        face: np.ndarray | None = None,
+    ):
         if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.dtype != np.uint8:
             raise ValueError(f"picture: got {picture.dtype} {picture.shape}, expected uint8 (S, S, 3)")
         self.size_px, self._plate, self._joints = picture.shape[0], plate, joints
-        self._limbs = [_Limb(layer, joints) for layer in cut_into_layers(picture, matte, joints)]
+        self._limbs = [_Limb(layer, joints, face) for layer in cut_into_layers(picture, matte, joints)]
 
     def repaint(self, picture: np.ndarray, rows: slice, columns: slice) -> None:
         """Show another picture (S, S, 3) uint8 of the same figure from now on, which differs in a window only.
@@ -73,12 +83,14 @@ class LimbWarp:
 class _Limb:
     """One layer, on a sheet that hangs on joints."""
 
-    def __init__(self, layer: Layer, joints: np.ndarray):
+    def __init__(self, layer: Layer, joints: np.ndarray, face: np.ndarray | None):
         self.part, self._layer, self._rest = layer.part, layer, joints
         points, triangles = mesh_over(layer.picture[..., 3] > 0)
         self._points = points
         if self.part == TRUNK:
             self._share = _head_share(points, joints)
+            if face is not None:
+                self._share = np.maximum(self._share, _face_share(points, face))
             out = self._share
         else:
             self._joint, self._share = _hung(points, joints, self.part)
@@ -180,6 +192,14 @@ def _head_share(points: np.ndarray, joints: np.ndarray) -> np.ndarray:
     softly = 0.05 * trunk_length(joints)
     to_head, to_trunk = to_head + softly, to_trunk + softly
     return to_trunk**_SHARP / (to_trunk**_SHARP + to_head**_SHARP)
+
+
+def _face_share(points: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """1 on a face (N, 2), falling softly to 0 round it."""
+    hull = cv2.convexHull(face.astype(np.float32))
+    outside = np.array([-cv2.pointPolygonTest(hull, (float(x), float(y)), measureDist=True) for x, y in points])
+    u = np.clip(1 - outside / (_ROUND_FACE * np.ptp(face[:, 1])), 0, 1)
+    return u * u * (3 - 2 * u)
 
 
 def _head_moved(points: np.ndarray, rest: np.ndarray, joints: np.ndarray) -> np.ndarray:

@@ -26,11 +26,11 @@ class Sheet:
         self._is_own = False
         self._look = (points * len(picture)).astype(np.float32) - 0.5
 
-    def repaint(self, window: np.ndarray, rows: slice, columns: slice) -> None:
-        """Replace a window (h, w, 4) of its picture, from now on; the one that was given is left alone."""
+    def repaint(self, colours: np.ndarray, rows: slice, columns: slice) -> None:
+        """Show other premultiplied colours (h, w, 3) in a window from now on; the picture that was given stays."""
         if not self._is_own:
             self._picture, self._is_own = self._picture.copy(), True
-        self._picture[rows, columns] = window
+        self._picture[rows, columns, :3] = colours
 
     def lay(self, canvas: np.ndarray, moved: np.ndarray) -> None:
         """Lay it over a canvas (S, S, 4) of premultiplied colours, its points at `moved` (P, 2)."""

@@ -53,8 +53,8 @@ def animate_figure(
     figure = observe_figure(photo, longest_side_px, placed, mask)
     driving = driving_motion(motion, settings, watch).calmed(settings.smoothing)
     ready = prepare_figure_drive(driving, figure, settings)
-    warp = figure.warp()
     act = _Act.of(figure, driving.motion, settings.gains, Path(photo).name)
+    warp = figure.warp(act.face)
     alone = alone or figure.is_cut_out
     with_alpha = alone and keeps_alpha(output)
 
@@ -84,11 +84,13 @@ class _Act:
 
     Attributes:
         faces: (478, 3) in every frame, or None where it is held throughout.
+        face: (478, 3) as it is in the photo, or None.
         expression: what shows them, or None.
         notes: why it is held, where the driver shows a face.
     """
 
     faces: Sequence[np.ndarray | None]
+    face: np.ndarray | None = None
     expression: FigureExpression | None = None
     notes: tuple[str, ...] = ()
 
@@ -108,4 +110,4 @@ class _Act:
                 held,
                 notes=("The driver's face is too small, or turned too far away, to be read: the expression is held.",),
             )
-        return cls(acted, FigureExpression(figure.square, face))
+        return cls(acted, face, FigureExpression(figure.square, face))

@@ -51,15 +51,16 @@ class Figure:
         """How it is made, as far as one picture tells."""
         return Build.of(self.joints[None], self.visibility[None])
 
-    def warp(self) -> LimbWarp | DrawingWarp:
-        """What shows it in other poses."""
+    def warp(self, face: np.ndarray | None = None) -> LimbWarp | DrawingWarp:
+        """What shows it in other poses; a face (478, 3) that is known stays whole."""
         if self.is_cut_out:
             plate = np.full_like(self.square, 255)
         else:
             rim = max(3, len(self.square) // 48)
             plate = background_plate(self.square, cv2.dilate(self.matte, np.ones((rim, rim), np.uint8)))
-        kind = DrawingWarp if self.is_drawn else LimbWarp
-        return kind(self.square, self.matte, self.joints, plate)
+        if self.is_drawn:
+            return DrawingWarp(self.square, self.matte, self.joints, plate)
+        return LimbWarp(self.square, self.matte, self.joints, plate, None if face is None else face[:468, :2])
 
     def framed(self, square: np.ndarray) -> np.ndarray:
         """What of a square (S, S, C) is the picture, (h, w, C): without what was added to make it one."""

@@ -17,7 +17,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.detect import find_faces
 from cxanim.motion.head import head_axes
 from cxanim.motion.pose import eye_distance
-from cxanim.motion.ratios import eye_openness, with_lids
+from cxanim.motion.ratios import eye_openness, mouth_gap, with_lids
 from cxanim.motion.retarget import Gains, Retargeting, most_neutral
 from cxanim.pipelines.figure import Figure
 from cxanim.pipelines.photo import Photo, photo_puppet
@@ -33,7 +33,8 @@ _EASE_S = 0.1  # how softly a face begins to act that was not seen
 _SEEN_AT_PX = 640  # side of the square in which a detector saw a driver
 _READ_FROM_PX = (10.0, 16.0)  # distance of the driver's eyes there: below the first nothing can be read, then all
 _READ_TO_DEG = (30.0, 45.0)  # turn of the driver's head up to which all can be read, and beyond which nothing
-_LEAST_TOLD, _MOST_WIDENED = 0.1, 0.12
+_LEAST_TOLD = 0.1
+_MOST_WIDENED, _MOST_GAP = 0.12, 0.25  # of lids; of lips, in distances of the eyes: what is inside nobody has seen
 _ROOM = 0.6  # round the face, in faces: its head is held, so less than a photo's face needs
 
 
@@ -52,8 +53,8 @@ def expressions(
     """What a target's face does for a driver's faces, its head held: (478, 3) for each frame.
 
     As far as a driver's face is too small or turned too far away to be read the target's is as in the photo, and goes
-    over into that softly. Lids do not open much wider than in the photo, and close together: in a face of a whole
-    figure a wink cannot be told from a mistake.
+    over into that softly. Lids open hardly wider than in the photo, lips not very far, and lids close together: in the
+    face of a whole figure a wink cannot be told from a mistake.
 
     Args:
         faces: the driver's, (478, 3) or None.
@@ -71,7 +72,10 @@ def expressions(
     relaxed = readable[most_neutral(readable)] if any(one is not None for one in readable) else None
     if relaxed is None:
         return None
-    retargeting = Retargeting(relaxed, face, replace(gains or Gains(), head=0.0))
+    gains = replace(gains or Gains(), head=0.0)
+    retargeting = Retargeting(relaxed, face, gains)
+    gap = mouth_gap(face)
+    widest = gap + _MOST_GAP * max(1.0, gains.mouth)
     rest = retargeting.face(relaxed)
     relaxed_openness, openness = eye_openness(relaxed), eye_openness(face)
     unknown = np.array([one is None for one in faces])
@@ -81,7 +85,12 @@ def expressions(
         shown = faces[near]
         if shown is None:
             continue
-        made = retargeting.face(_both_alike(shown, relaxed_openness))
+        shown = _both_alike(shown, relaxed_openness)
+        retargeting.gains = gains
+        made = retargeting.face(shown)
+        if mouth_gap(made) > widest:
+            retargeting.gains = replace(gains, mouth=gains.mouth * (widest - gap) / (mouth_gap(made) - gap))
+            made = retargeting.face(shown)
         acted.append(_no_wider(face + share[number] * (made - rest), openness).astype(np.float32))
     return acted
 
