@@ -16,7 +16,8 @@ from cxanim.pipelines.watch import Watch
 _FACE_SHARE = 0.2  # of the minutes, or of the steps
 # What the weights are multiplied by: bent limbs never lie exactly on the true ones, and where they do not L1 asks for
 # their mean with the wall. CX does not (docs/log.md, 2026-11-28).
-_TIMES, _MOST = {"pixels": 0.25, "contextual": 5.0}, 10.0
+# Between patches of pixels it counts as much: a mesh of single pixels pleases features (docs/log.md, 2026-11-29).
+_TIMES, _MOST = {"pixels": 0.25, "contextual": 3.0}, 10.0
 
 
 def learn_figure(
@@ -39,6 +40,7 @@ def learn_figure(
     """
     share = 1 - _FACE_SHARE if any(pose.face is not None for pose in data.poses) else 1.0
     weights = {name: min(_MOST, times * getattr(settings, name)) for name, times in _TIMES.items()}
+    weights["patches"] = max(settings.patches, weights["contextual"])
     how = replace(settings, minutes=share * settings.minutes, **weights)
     whole = learn(data, how, machine, earlier, output, share * longest_min, watch=watch)
     told = whole.puppet.training | {"settings": asdict(settings)}

@@ -12,6 +12,7 @@ from cxanim.losses import (
     Term,
     contextual_loss,
     l1_loss,
+    patches,
     relative_l1,
     sample_positions,
     style_loss,
@@ -21,6 +22,8 @@ from cxanim.settings import Settings, setting
 RECIPES = ("fast", "paper", "classic")
 _FAST_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 _CX_LAYER, _CX_SOURCE_LAYER = "relu3_2", "relu3_4"
+_PATCH_PX, _PATCH_STRIDE = 5, 2  # as the paper compares pixels (Fig. 6)
+_PATCHES = 2  # times as many are compared, since a patch is small
 _GRAM_LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 
 
@@ -33,7 +36,11 @@ class ObjectiveSettings(Settings):
         " compares itself with", choices=RECIPES,
     )  # fmt: skip
     contextual: float = setting(
-        0.1, "weight of the Contextual loss; five times as much for a whole figure", low=0, high=10, step=0.05
+        0.1, "weight of the Contextual loss; three times as much for a whole figure", low=0, high=10, step=0.05
+    )  # fmt: skip
+    patches: float = setting(
+        0.0, "weight of the Contextual loss between patches of pixels; a whole figure has at least that of features",
+        low=0, high=10, step=0.05,
     )  # fmt: skip
     perceptual: float = setting(1.0, "weight of the perceptual loss", low=0, high=10, step=0.05)
     pixels: float = setting(
@@ -70,6 +77,13 @@ def make_objective(settings: ObjectiveSettings, is_photo: bool, features: str, d
     def pixels(image: Tensor, truth: Tensor) -> Tensor:
         return l1_loss(image, truth)
 
+    def cx_patches(image: Tensor, truth: Tensor) -> Tensor:
+        # From one pixel on or from the next: patches lie two apart, and so may what a packed network gets wrong.
+        aside = int(torch.randint(0, _PATCH_STRIDE, (), generator=draw))
+        x, y = (patches(one[..., aside:, aside:], _PATCH_PX, _PATCH_STRIDE) for one in (image, truth))
+        fx, fy = sample_positions(x, y, _PATCHES * settings.positions, draw)
+        return contextual_loss(fx, fy, settings.bandwidth)
+
     def perceptual(output: Features, source: Features) -> Tensor:
         return relative_l1({name: output[name] for name in _FAST_LAYERS}, {name: source[name] for name in _FAST_LAYERS})
 
@@ -84,6 +98,7 @@ def make_objective(settings: ObjectiveSettings, is_photo: bool, features: str, d
         Term("perceptual", settings.perceptual, perceptual),
         Term("cx_target", settings.contextual, cx_target),
         Term("cx_source", settings.contextual if is_photo else 0.0, cx_source),
+        Term("cx_patches", settings.patches, cx_patches),
     )
 
 

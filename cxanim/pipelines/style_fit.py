@@ -34,6 +34,7 @@ from cxanim.settings import setting
 _MOST_SHIFT_PX, _MOST_BRIGHTER = 8, 0.05
 _BEYOND = 10.0  # weight of what is brighter than white or darker than black, which nobody would see
 _PREVIEWED = 3
+_KEEPS = 0.25  # of the content, beside what pixels are held to: a network keeps much by itself
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class _Student(Student[Stylizer]):
         self._settings, self._eyes = settings, eyes
         with torch.no_grad():
             features = eyes(as_tensor(style[None], device))
-        self._objective = StyleObjective(settings, eyes.name, features, [], self.draw)
+        keeps = _KEEPS if settings.method == "cx" else 1.0
+        self._objective = StyleObjective(settings, eyes.name, features, [], self.draw, keeps)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         pair, shift = self._drawn(random)
