@@ -126,7 +126,7 @@ class CameraPath:
         """What takes each frame to the first, (T, 3, 3); where that is not known, between what is before and after."""
         known = [number for number, way in enumerate(self._ways) if way is not None]
         back = np.linalg.inv(self._to_square)
-        ways = np.stack([self._to_square @ self._ways[number] @ back for number in known])
+        ways = np.stack([self._to_square @ way @ back for way in self._ways if way is not None])
         every = np.arange(len(self._ways))
         filled = [np.interp(every, known, entry) for entry in ways.reshape(len(known), 9).T]
         return np.stack(filled, axis=1).reshape(-1, 3, 3)
@@ -171,8 +171,8 @@ def _person(body: np.ndarray | None, height_px: int, width_px: int) -> np.ndarra
         return np.zeros((height_px, width_px), bool)
     joints = joints_of(body)[0]
     size = max(height_px, width_px)
-    trunk = np.linalg.norm(joints[CHEST] - joints[HIPS])
-    trunk = max(float(trunk), 1.4 * float(np.linalg.norm(joints[SHOULDER] - joints[SHOULDER + 1])))
+    across = joints[SHOULDER] - joints[SHOULDER + 1]
+    trunk = float(max(np.linalg.norm(joints[CHEST] - joints[HIPS]), 1.4 * np.linalg.norm(across)))
     top, left = (size - height_px) // 2, (size - width_px) // 2
     return figure_stencil(joints, size, _AWAY * trunk)[top : top + height_px, left : left + width_px] > 0
 
