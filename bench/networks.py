@@ -94,7 +94,8 @@ class Variant(CRN):
         if not self.halves:
             return super().forward(condition, window)
         # A pixel is made of its own square and the next ones; squares begin at even pixels.
-        wide = window.with_margin(4, self.size_px).shrunk(2).grown(2) if window else Window(0, 0, self.size_px, self.size_px)
+        whole = Window(0, 0, self.size_px, self.size_px)
+        wide = window.with_margin(4, self.size_px).shrunk(2).grown(2) if window else whole
         made = super().forward(condition, wide)
         colours = F.avg_pool2d(made[:, :_COLOURS], 2)
         colours = F.interpolate(colours, scale_factor=2.0, mode="bilinear", align_corners=False)
