@@ -25,6 +25,7 @@ from cxanim.pipelines import animate_figure
 from cxanim.pipelines.animate import AnimateSettings, animate
 from cxanim.pipelines.driver import Drive
 from cxanim.pipelines.figure import observe_figure
+from cxanim.pipelines.figure_driver import Driving
 from cxanim.pipelines.figure_expression import FigureExpression, expressions, face_of
 from cxanim.pipelines.rendering import Rendered
 from cxanim.video import open_video
@@ -119,6 +120,15 @@ def test_a_driver_too_small_or_turned_too_far_away_is_not_read(face: np.ndarray,
     assert expressions([one * np.float32(8 / 640 / unit) for one in known], FPS, face) is None
     assert expressions([rotated(one, about_camera_axis("y", 60)) for one in known], FPS, face) is None
     assert expressions([None] * 5, FPS, face) is None
+
+
+def test_a_face_is_read_as_large_as_it_was_filmed(face: np.ndarray):
+    """A camera that comes nearer is taken out of the body; a face is no smaller for that."""
+    bodies = np.tile(body_at_rest(), (5, 1, 1))
+    seen = Motion(FPS, {"face": np.stack([face] * 5), "body": bodies})
+    steady = replace(seen, parts={part: track * np.float32(0.2) for part, track in seen.parts.items()})
+    assert all(np.array_equal(one, face) for one in Driving(steady, filmed=seen).calmed(0.0).faces)
+    assert all(np.array_equal(one, face) for one in Driving(seen).faces)
 
 
 def test_a_repainted_figure_is_the_figure_of_the_other_picture():

@@ -9,11 +9,10 @@ import numpy as np
 
 from cxanim.motion.limb_warp import LimbWarp
 from cxanim.motion.pose import eye_distance
-from cxanim.motion.recording import Motion
 from cxanim.motion.retarget import Gains
 from cxanim.pipelines.drive_settings import DriveSettings
 from cxanim.pipelines.figure import LARGEST_FIGURE_PX, Figure, observe_figure
-from cxanim.pipelines.figure_driver import driving_motion, prepare_figure_drive
+from cxanim.pipelines.figure_driver import Driving, driving_motion, prepare_figure_drive
 from cxanim.pipelines.figure_expression import LEAST_EYES_PX, FigureExpression, expressions, face_of
 from cxanim.pipelines.placed_figure import PlacedFigure
 from cxanim.pipelines.rendering import Rendered, keeps_alpha, render_drive
@@ -53,7 +52,7 @@ def animate_figure(
     figure = observe_figure(photo, longest_side_px, placed, mask)
     driving = driving_motion(motion, settings, watch).calmed(settings.smoothing)
     ready = prepare_figure_drive(driving, figure, settings)
-    act = _Act.of(figure, driving.motion, settings.gains, Path(photo).name)
+    act = _Act.of(figure, driving, settings.gains, Path(photo).name)
     warp = figure.warp(act.face)
     alone = alone or figure.is_cut_out
     with_alpha = alone and keeps_alpha(output)
@@ -95,16 +94,17 @@ class _Act:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, figure: Figure, motion: Motion, gains: Gains, name: str) -> "_Act":
-        held: list[np.ndarray | None] = [None] * len(motion)
-        if figure.is_drawn or all(face is None for face in motion.faces):
+    def of(cls, figure: Figure, driving: Driving, gains: Gains, name: str) -> "_Act":
+        faces = driving.faces
+        held: list[np.ndarray | None] = [None] * len(faces)
+        if figure.is_drawn or all(face is None for face in faces):
             return cls(held)
         face = face_of(figure)
         if face is None:
             return cls(held, notes=(f"{name}: no face is found on the figure, its expression is held.",))
         if eye_distance(face) * len(figure.square) < LEAST_EYES_PX:
             return cls(held, notes=(f"{name}: the face is so small that its expression is held.",))
-        acted = expressions(motion.faces, motion.fps, face, gains)
+        acted = expressions(faces, driving.motion.fps, face, gains)
         if acted is None:
             return cls(
                 held,

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from cxanim.errors import BadSetting, CxanimError, NoFigure
 from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.bvh_poses import BVH_SUFFIX, motion_from_bvh
@@ -31,15 +33,26 @@ class Driving:
         motion: bodies, and hands and faces where they are seen, in a square of their own.
         video: the video it comes from, or None.
         notes: what a person should know.
+        filmed: the motion as the camera saw it, where the camera's own was taken out of `motion`.
     """
 
     motion: Motion
     video: Path | None = None
     notes: tuple[str, ...] = ()
+    filmed: Motion | None = None
+
+    @property
+    def faces(self) -> list[np.ndarray | None]:
+        """The face of each frame as large as it was filmed, or None."""
+        return (self.motion if self.filmed is None else self.filmed).faces
 
     def calmed(self, smoothing: float) -> "Driving":
         """The same, without tremble, and with short gaps bridged."""
-        return replace(self, motion=self.motion.calmed(smoothing, longest_gap_s=LONGEST_GAP_S))
+
+        def calm(motion: Motion) -> Motion:
+            return motion.calmed(smoothing, longest_gap_s=LONGEST_GAP_S)
+
+        return replace(self, motion=calm(self.motion), filmed=None if self.filmed is None else calm(self.filmed))
 
 
 def has_bodies_only(driver: str | Path) -> bool:
@@ -127,7 +140,7 @@ def _filmed(path: Path, settings: DriverSettings, watch: Watch) -> Driving:
         return Driving(seen.motion, path, notes)
     if camera.moves:
         notes = (*notes, f"The camera of {path.name} moves; its motion was taken out of the body's.")
-    return Driving(taken_out(seen.motion, camera.matrices), path, notes)
+    return Driving(taken_out(seen.motion, camera.matrices), path, notes, seen.motion)
 
 
 def unfollowed_note(name: str) -> str:
