@@ -279,6 +279,31 @@ def test_what_is_shown_is_what_is_learnt_with():
     assert np.abs(wanted - shown).mean() > 5
 
 
+def test_a_refined_picture_is_the_same_where_little_of_it_may_be_refined():
+    """The network works on the tiles that may change, from another size each time, and nothing else is touched."""
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    network = make_network(256, "live").eval()
+    for head in (network.to_picture, network.to_coarse):
+        torch.nn.init.normal_(head.weight, std=0.1)
+    refiner = Refiner(network, torch.device("cpu"))
+    shown, layout = (cv2.GaussianBlur(one, (0, 0), 3) for one in random.integers(0, 256, (2, 256, 256, 3), np.uint8))
+    for rows, columns in (
+        (slice(70, 201), slice(101, 140)),
+        (slice(0, 9), slice(240, 256)),
+        (slice(90, 91), slice(0, 256)),
+    ):
+        reach = np.zeros((256, 256), np.uint8)
+        reach[rows, columns] = random.integers(1, 256, reach[rows, columns].shape)
+        condition = as_condition(np.dstack([shown, reach])[None], layout[None])
+        with torch.inference_mode():
+            wanted = as_pictures(refine(network(condition), condition))[0].astype(int)
+        made = refiner.refined(shown, reach, layout)
+        np.testing.assert_array_equal(made[reach == 0], shown[reach == 0])
+        assert np.abs(made - wanted)[reach > 0].mean() < 0.5 and np.abs(wanted - shown)[reach > 0].mean() > 2
+    np.testing.assert_array_equal(refiner.refined(shown, np.zeros_like(reach), layout), shown)
+
+
 def test_without_the_extra_a_network_answers_as_it_does(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("cxanim.pipelines.quick.find_spec", lambda name: None)
     puppet = Puppet(
