@@ -15,7 +15,9 @@ import torch
 from faces import astronaut, crop
 
 from cxanim.errors import BadSetting, CannotWrite
+from cxanim.models.crn import Window
 from cxanim.motion.expression import Expression
+from cxanim.motion.head import way_in_picture
 from cxanim.motion.pose import eye_distance
 from cxanim.pipelines.live import (
     CALIBRATING,
@@ -33,6 +35,7 @@ from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
 from cxanim.pipelines.pace import Grade, Pace, grades
 from cxanim.pipelines.puppet_network import make_network
+from cxanim.pipelines.refine import _Word
 from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video, probe_video
 
@@ -186,8 +189,46 @@ def test_a_slow_network_takes_no_reference_away(puppet, monkeypatch: pytest.Monk
     live._renderers[128] = Renderer(trained)
     for _ in range(40):
         live.show(trained.neutral_face)
-    assert live._renderer().retrieval.most == 4
+    assert live._renderer().retrieval.most == 4 and live._renderer().asks_every == 3
+    live.settings = LiveSettings(adapt=False)
+    assert live._renderer().asks_every == 1
     live.close()
+
+
+def test_a_network_that_is_asked_for_every_third_frame_is_the_same_where_nothing_moves(puppet):
+    torch.manual_seed(0)
+    trained = replace(puppet, network=make_network(128, "live"), grain=0.0, steadiness=0.0)
+    for head in (trained.network.to_picture, trained.network.to_coarse):
+        torch.nn.init.normal_(head.weight, std=0.2)
+    seldom, always = Renderer(trained), Renderer(trained)
+    seldom.asks_every = 3
+    asked, ask = [], seldom._refiner.refined
+    seldom._refiner.refined = lambda *seen: asked.append(1) or ask(*seen)
+    faces = [trained.neutral_face + np.float32(1e-5 * number) for number in range(7)]  # not one that is repeated
+    for face in faces:
+        one, other = seldom.show(face).astype(int), always.show(face).astype(int)
+        assert np.abs(one - other).mean() < 0.3
+    assert len(asked) == 3
+    still = always.show(faces[0]).astype(int)
+    assert np.abs(still - trained.references[trained.neutral].picture).mean() > 1
+
+
+def test_what_a_network_said_moves_along_with_the_head(puppet):
+    """A change of colour on one spot is carried to where the head has gone: turned, nearer and aside."""
+    size, face = 128, puppet.neutral_face
+    turn = np.array([[np.cos(0.2), -np.sin(0.2)], [np.sin(0.2), np.cos(0.2)]], np.float32)
+    later = face.copy()
+    later[:, :2] = 1.1 * (face[:, :2] - 0.5) @ turn.T + [0.53, 0.47]
+    way = way_in_picture(face, later, size)
+    spot = face[1, :2] * size - 0.5
+    change = np.zeros((size, size, 3), np.float32)
+    cv2.circle(change, np.round(spot).astype(int).tolist(), 5, (1, 1, 1), -1)
+    whole = Window(0, 0, size, size)
+    moved = _Word(change, np.zeros((size, size, 2), np.float32), whole).moved(way, Window(20, 10, 96, 96))
+    rows, columns = np.nonzero(moved.change[..., 0] > 0.5)
+    middle = np.array([columns.mean() + 20, rows.mean() + 10])
+    assert np.linalg.norm(middle - (later[1, :2] * size - 0.5)) < 1
+    assert len(rows) == pytest.approx((change[..., 0] > 0.5).sum() * 1.1**2, rel=0.15)
 
 
 def test_a_smaller_puppet_shows_the_same_face(character: Path):

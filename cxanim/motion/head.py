@@ -103,3 +103,10 @@ def head_angles(face: np.ndarray) -> tuple[float, float, float]:
 def stable_points(face: np.ndarray) -> np.ndarray:
     """The points (N, 3) that expressions hardly move."""
     return face[list(lm.STABLE)]
+
+
+def way_in_picture(before: np.ndarray, after: np.ndarray, size_px: int) -> np.ndarray:
+    """How a head moved within a picture between two faces (478, 3): a turn, a scale and a shift, (2, 3), in pixels."""
+    flat = np.array([size_px, size_px, 0.0])
+    fit = fit_similarity(*(stable_points(face) * flat - [0.5, 0.5, 0] for face in (before, after)))
+    return np.column_stack([fit.scale * fit.rotation[:2, :2], fit.shift[:2]])

@@ -5,6 +5,7 @@ they are back. What is relaxed in the driver is measured in the first second, an
 """
 
 import time
+from collections import deque
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -14,7 +15,7 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, still
 from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.follower import Follower
-from cxanim.pipelines.pace import Pace, grades
+from cxanim.pipelines.pace import Pace, grades, network_grades
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Begun, Renderer
 from cxanim.settings import setting
@@ -45,8 +46,8 @@ class LiveSettings(Gains):
     )
     adapt: bool = setting(
         True,
-        "where the machine is slow, show fewer pixels, or of a trained puppet fewer references at once, rather than "
-        "fewer pictures a second",
+        "where the machine is slow, show fewer pixels, or of a trained puppet fewer references at once, and ask its "
+        "network for fewer frames, rather than show fewer pictures a second",
     )
 
     int8: bool = setting(
@@ -98,7 +99,8 @@ class LivePuppet:
         self.pressed = Expression()
         self.is_frozen = False
         self.state = WAITING
-        self._device, self._pace = device, Pace(grades(puppet))
+        self._device, self._pace, self._network_pace = device, Pace(grades(puppet)), Pace(network_grades(puppet))
+        self._finished_ms: deque[float] = deque(maxlen=6)  # all of a network's rhythms fit into it evenly
         self._renderers: dict[int, Renderer] = {}
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
         self._keys = PressedKeys(self._basis)
@@ -176,9 +178,13 @@ class LivePuppet:
         picture = halfway.renderer.finish(halfway.begun)
         now_s = time.perf_counter()
         if self.settings.adapt:
-            # The halves of two pictures are made at the same time; what a network takes no grade changes.
-            rest_s = 0.0 if self.puppet.is_trained else now_s - began_s
-            self._pace.note(1000 * max(halfway.took_s, rest_s), now_s)
+            # The halves of two pictures are made at the same time.
+            finished_ms = 1000 * (now_s - began_s)
+            if self.puppet.is_trained:
+                self._finished_ms.append(finished_ms)  # some are asked for, others not: their mean counts
+                self._network_pace.note(sum(self._finished_ms) / len(self._finished_ms), now_s)
+                finished_ms = 0.0
+            self._pace.note(max(1000 * halfway.took_s, finished_ms), now_s)
         return picture[..., :3]
 
     def prepare(self) -> None:
@@ -199,6 +205,8 @@ class LivePuppet:
             self._renderers[size_px] = Renderer(puppet, self._device)
             self._renderers[size_px].show(puppet.neutral_face)  # the first picture takes longer than the others
         self._renderers[size_px].retrieval.most = grade.most_blended
+        often = self._network_pace.grade if self.settings.adapt else self._network_pace.finest
+        self._renderers[size_px].asks_every = often.asks_every
         return self._renderers[size_px]
 
     def close(self) -> None:

@@ -1,4 +1,8 @@
-"""How finely a live puppet is shown so that it keeps up: coarser pictures rather than fewer."""
+"""How finely a live puppet is shown so that it keeps up: coarser pictures rather than fewer.
+
+The two halves of a picture are made by two threads at the same time, and each has a pace of its own: the warp's, by how
+many references or pixels it shows, and a network's, by how often it is asked.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +15,12 @@ BUDGET_MS = 28.0  # of the 33 between two frames of a camera: the rest is for wh
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
 LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
-_FEWER_REFERENCES, _FEWER_PIXELS = 1.5, 3.0  # how much dearer a grade is at most than the next coarser one
+_FEWER_REFERENCES, _FEWER_PIXELS, _SELDOMER = (
+    1.5,
+    3.0,
+    2.0,
+)  # how much dearer a grade is at most than the next coarser one
+_ASKS_EVERY = (1, 2, 3)  # frames; between them what was said moves along (docs/log.md, 2026-11-29)
 _SURE = 0.8  # a finer grade is taken only where it surely fits
 
 
@@ -23,11 +32,13 @@ class Grade:
         size_px: its side.
         most_blended: how many references it is mixed of.
         dearer: it takes at most so many times as long as one of the next coarser grade.
+        asks_every: at every so many pictures a network is asked.
     """
 
     size_px: int
     most_blended: int
     dearer: float = _FEWER_PIXELS
+    asks_every: int = 1
 
 
 def grades(puppet: Puppet) -> list[Grade]:
@@ -40,6 +51,12 @@ def grades(puppet: Puppet) -> list[Grade]:
     if puppet.is_trained:
         return whole
     return whole + [Grade(size_px, 1) for size_px in reversed(SIZES_PX) if LEAST_PX <= size_px < puppet.size_px]
+
+
+def network_grades(puppet: Puppet) -> list[Grade]:
+    """How often the network of a puppet may be asked, the finest first; one that has none is always the same."""
+    often = _ASKS_EVERY if puppet.is_trained else _ASKS_EVERY[:1]
+    return [Grade(puppet.size_px, len(puppet.references), _SELDOMER, every) for every in often]
 
 
 class Pace:

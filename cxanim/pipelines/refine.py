@@ -5,6 +5,7 @@ PyTorch for batches, the other for one picture after the other, on a CPU in Open
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -33,6 +34,7 @@ class Refiner:
             self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._instead: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._condition = torch.empty(1, size, size, network.in_channels)
+        self._word: _Word | None = None
 
     @property
     def network(self) -> CRN:
@@ -62,28 +64,72 @@ class Refiner:
                 return as_pictures(refine(self._network(condition), condition))[0]
         window = _window(reach)
         if window is None:
+            self._word = None
             return shown
         self._look_at(shown, reach, layout)
-        return self._carried_out(self._asked(window), shown, window)
+        self._word = self._asked(window)
+        return self._word.carried_out(shown, reach)
+
+    def refined_again(self, shown: np.ndarray, reach: np.ndarray, moved: np.ndarray) -> np.ndarray | None:
+        """The picture (S, S, 3) uint8 by what the network said last, some frames ago; None where it said nothing.
+
+        Args:
+            shown, reach: as of `refined`.
+            moved: (2, 3) how what was seen then has moved since, in pixels.
+        """
+        window = _window(reach)
+        if self._word is None or window is None:
+            return None
+        return self._word.moved(moved, window).carried_out(shown, reach)
 
     def _look_at(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> None:
         np.multiply(cv2.merge([shown, reach, layout]), np.float32(1 / 255), out=self._condition[0].numpy())
 
-    def _asked(self, window: Window) -> np.ndarray:
-        """What the network says to what it sees in a window, (h, w, 5), bounded."""
+    def _asked(self, window: Window) -> "_Word":
         condition = self._condition.permute(0, 3, 1, 2)
         with torch.inference_mode():
             if self._instead is not None:
                 said = window.cut(self._instead(condition))
             else:
                 said = self._network(condition, window)
-            return torch.tanh(said).permute(0, 2, 3, 1).contiguous()[0].numpy()
+            bounded = torch.tanh(said).permute(0, 2, 3, 1).contiguous()[0].numpy()
+        change, nudge = np.empty((*bounded.shape[:2], 3), np.float32), np.empty((*bounded.shape[:2], 2), np.float32)
+        cv2.mixChannels([bounded], [change, nudge], [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+        return _Word(change, nudge, window)
 
-    def _carried_out(self, said: np.ndarray, shown: np.ndarray, window: Window) -> np.ndarray:
-        rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
-        said *= self._condition[0].numpy()[rows, columns, 3:4]
-        change, nudge = np.empty((*said.shape[:2], 3), np.float32), np.empty((*said.shape[:2], 2), np.float32)
-        cv2.mixChannels([said], [change, nudge], [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+
+@dataclass(frozen=True, eq=False)
+class _Word:
+    """What a network said of a part of a picture.
+
+    Attributes:
+        change: (h, w, 3) float32 of colour, in [-1, 1].
+        nudge: (h, w, 2) float32 of place, in shares of the largest.
+        window: the part.
+    """
+
+    change: np.ndarray
+    nudge: np.ndarray
+    window: Window
+
+    def moved(self, way: np.ndarray, window: Window) -> "_Word":
+        """The same, taken along a way (2, 3) of pixels into another part."""
+        back = cv2.invertAffineTransform(way)
+        # From a pixel of the other part to one of this.
+        back[:, 2] += back[:, :2] @ (window.x, window.y) - (self.window.x, self.window.y)
+        flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (window.width, window.height)
+        change, nudge = (cv2.warpAffine(one, back, size, flags=flags) for one in (self.change, self.nudge))
+        return _Word(change, nudge, window)
+
+    def carried_out(self, shown: np.ndarray, reach: np.ndarray) -> np.ndarray:
+        """A picture (S, S, 3), changed and nudged as far as `reach` (S, S) lets it be."""
+        x, y = self.window.x, self.window.y
+        rows, columns = slice(y, y + self.window.height), slice(x, x + self.window.width)
+        share = np.multiply(reach[rows, columns], np.float32(1 / 255))
+        change, nudge = (
+            cv2.multiply(self.change, cv2.merge([share] * 3)),
+            cv2.multiply(self.nudge, cv2.merge([share] * 2)),
+        )
         look = cv2.scaleAdd(nudge, LARGEST_NUDGE * len(shown), own_places(len(shown))[rows, columns])
         moved = cv2.remap(shown, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         refined = shown.copy()

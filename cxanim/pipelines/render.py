@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from cxanim.motion.head import way_in_picture
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.matte import reach_of
 from cxanim.motion.pose import Pose
@@ -52,6 +53,7 @@ class Renderer:
 
     Attributes:
         retrieval: chooses which references are shown for a face, and how many at once: fewer are quicker.
+        asks_every: at every so many frames the network is asked; between them what it said moves along with the head.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Renderer:
         self._picture = puppet.references[puppet.neutral].picture
         self._repeats = 0
         self._refiner = None if puppet.network is None else Refiner(puppet.network, self.device)
+        self.asks_every = 1
+        self._asked: tuple[np.ndarray, int] | None = None
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3).
@@ -109,12 +113,22 @@ class Renderer:
             return self._picture
         shown, alpha = begun.shown, begun.alpha
         if self._refiner is not None:
-            layout = draw_layout(Pose(face=begun.face), self.puppet.size_px)
-            shown = self._refiner.refined(shown, reach_of(alpha), layout)
+            shown = self._refined(self._refiner, shown, reach_of(alpha), begun.face)
         if self.puppet.cut_out:
             shown = np.dstack([shown, alpha])
         self._finished, self._picture = begun, self._grain.next(self._steady.next(shown, begun.face))
         return self._picture
+
+    def _refined(self, refiner: Refiner, shown: np.ndarray, reach: np.ndarray, face: np.ndarray) -> np.ndarray:
+        size = self.puppet.size_px
+        if self._asked is not None and self._asked[1] < self.asks_every:
+            asked, times = self._asked
+            again = refiner.refined_again(shown, reach, way_in_picture(asked, face, size))
+            if again is not None:
+                self._asked = asked, times + 1
+                return again
+        self._asked = face, 1
+        return refiner.refined(shown, reach, draw_layout(Pose(face=face), size))
 
     def warped(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> np.ndarray:
         """What the warp shows next, and where it may be refined, (S, S, 4).
