@@ -15,6 +15,7 @@ from cxanim.pipelines.rendering import Rendered
 from cxanim.pipelines.watch import Watch
 from cxanim.ui import gpu
 from cxanim.ui.controls import build_controls, named_after
+from cxanim.ui.cut_out_mender import MENDING, Found, cut_out_mender, found_in, mended_by, nothing_found
 from cxanim.ui.face_placer import chosen_face, face_placer, looked_at, placed_by
 from cxanim.ui.feedback import done_card, duration, follow, in_words, visitor_of
 from cxanim.ui.figure_placer import figure_placer, joints_seen, placed_figure_by
@@ -50,6 +51,11 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
                 kept_joints = gr.UploadButton(
                     "Load joints that were saved", file_types=[".json"], size="sm", elem_id="animate-joints-file"
                 )
+            with gr.Accordion("Mend the cut-out of a whole figure", open=False, elem_id="animate-mending"):
+                gr.HTML(MENDING, elem_classes="caption", padding=False)
+                show_found = gr.Button("Show what is found", size="sm", elem_id="animate-show-found")
+                mender = cut_out_mender("animate-mender")
+                found = gr.State(None)
             step(2, "Choose a motion", "What the face, or the whole figure, shall do")
             picker = build_motion_picker(desk, "animate")
         with gr.Column(scale=6, min_width=340, elem_classes="sheet result"):
@@ -81,27 +87,38 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
         file_format: str = "mp4",
         landmarks: dict[str, Any] | None = None,
         joints: dict[str, Any] | None = None,
+        painted: dict[str, Any] | None = None,
+        found: Found | None = None,
         *values: Any,
     ) -> Any:
         """Make a video in which the face of a photo moves; the last answers are the status and a preview."""
         motion = chosen_motion(motion_kind, preset, driver, motion_file, driver_picture)
         relaxed, suffix = relaxed_picture(motion_kind, neutral_picture), suffix_of(file_format)
+        visitor, placed_joints = visitor_of(request), placed_figure_by(joints, photo)
         yield from run_animation(
             desk,
             workspace,
-            visitor_of(request),
+            visitor,
             photo,
             motion,
             controls.read(values),
             relaxed,
             suffix,
             placed_by(landmarks),
-            placed_figure_by(joints, photo),
+            placed_joints,
+            mended_by(painted, found, photo, placed_joints, partial(workspace.new_folder, visitor)),
         )
+
+    @in_words
+    def show_what_is_found(request: gr.Request, photo: str | None, joints: dict[str, Any] | None) -> Any:
+        """Show what of the photo is found to be its figure."""
+        if not photo:
+            raise CxanimError("There is no photo yet.", "Drop the one whose figure is to move.")
+        return found_in(photo, placed_figure_by(joints, photo), workspace.new_folder(visitor_of(request)))
 
     buttons.start(
         named_after(controls, animate_photo),
-        [photo, *picker.inputs, result.file_format, landmarks, joints, *controls.components],
+        [photo, *picker.inputs, result.file_format, landmarks, joints, mender, found, *controls.components],
         [*result.shown, puppet, status, preview],
         api_name="animate",
         reveals=[*result.shown, puppet],
@@ -113,6 +130,10 @@ def build(desk: Desk, workspace: Workspace, examples: Sequence[Path]) -> Any:
     kept_joints.upload(
         _look_at_joints, [photo, kept_joints], [joints], show_progress="hidden", api_visibility="private"
     )
+    show_found.click(
+        show_what_is_found, [photo, joints], [mender, found], show_progress="minimal", api_visibility="private"
+    )
+    photo.change(nothing_found, None, [mender, found], **PRIVATE)
     earlier.upload(
         _look_again, [photo, earlier], [landmarks, placing], show_progress="hidden", api_visibility="private"
     )
@@ -159,6 +180,7 @@ def run_animation(
     suffix: str = ".mp4",
     placed: PlacedFace | None = None,
     joints: PlacedFigure | None = None,
+    mask: Path | None = None,
 ) -> Generator[tuple[Any, ...], None, None]:
     """Animate a photo; yield (video, side by side, picture, puppet, status, preview) while and after it is done."""
     if not photo:
@@ -181,6 +203,7 @@ def run_animation(
             watch,
             placed=None if is_figure else placed,
             joints=joints,
+            mask=mask if is_figure else None,
             keep_puppet=puppet,
             beside=beside,
             neutral_picture=neutral_picture,
@@ -191,5 +214,7 @@ def run_animation(
     rendered = yield from follow(desk.start(visitor, work), 4)
     if rendered is not None:
         facts = f"{rendered.frames / rendered.fps:.1f} s at {rendered.width_px} x {rendered.height_px} px"
-        done = done_card("Done", f"{facts}, rendered in {duration(rendered.seconds)}.", *rendered.notes)
+        unused = ("The cut-out that was mended is a whole figure's: here only a face moved.",)
+        notes = rendered.notes if is_figure or mask is None else rendered.notes + unused
+        done = done_card("Done", f"{facts}, rendered in {duration(rendered.seconds)}.", *notes)
         yield *filled(output, beside), puppet and str(puppet), done, ""

@@ -1,5 +1,6 @@
 """Painting on the page which part of one picture belongs to which part of another."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ COLOURS = ("#e11d48", "#2563eb", "#16a34a", "#f59e0b")
 _SIDE_PX = 384
 
 
-def region_painter(label: str, name: str) -> Any:
-    """A picture on which regions are painted in a few colours."""
-    brush = gr.Brush(default_size=24, colors=list(COLOURS), default_color=COLOURS[0], color_mode="fixed")
+def region_painter(
+    label: str, name: str, colours: Sequence[str | tuple[str, float]] = COLOURS, side_px: int = _SIDE_PX, **options: Any
+) -> Any:
+    """A picture on which regions are painted in a few colours, each opaque or with its opacity."""
+    brush = gr.Brush(default_size=24, colors=list(colours), default_color=colours[0], color_mode="fixed")
     return gr.ImageEditor(
         label=label, type="numpy", image_mode="RGBA", sources=[], transforms=(), layers=False, brush=brush,
-        eraser=gr.Eraser(default_size=24), height=320, elem_id=name, canvas_size=(_SIDE_PX, _SIDE_PX),
+        eraser=gr.Eraser(default_size=24), elem_id=name, canvas_size=(side_px, side_px), **({"height": 320} | options),
     )  # fmt: skip
 
 
@@ -36,7 +39,7 @@ def to_paint_on(picture: str | None) -> Any:
 
 def painted_masks(content: dict[str, Any] | None, style: dict[str, Any] | None, folder: Path) -> Masks | None:
     """The masks that two painters hold, as files; None where nothing is painted in either."""
-    layers = [_layer(painting) for painting in (content, style)]
+    layers = [painted_layer(painting) for painting in (content, style)]
     if all(layer is None or not layer[..., 3].any() for layer in layers):
         return None
     paths = []
@@ -47,7 +50,8 @@ def painted_masks(content: dict[str, Any] | None, style: dict[str, Any] | None, 
     return Masks(*paths)
 
 
-def _layer(painting: dict[str, Any] | None) -> np.ndarray | None:
+def painted_layer(painting: dict[str, Any] | None) -> np.ndarray | None:
+    """What was painted, (h, w, 4) uint8, clear where nothing was; None where a painter holds nothing."""
     layers = painting.get("layers") if isinstance(painting, dict) else None
     first = layers[0] if layers else None
     is_layer = isinstance(first, np.ndarray) and first.ndim == 3 and first.shape[2] == 4
