@@ -38,7 +38,7 @@ from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.live import LivePuppet, LiveSettings
 from cxanim.pipelines.live_clip import live_target
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.refine import Refiner
+from cxanim.pipelines.refine import Refiner, _Word
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import Steady
 from cxanim.ui import live_stages
@@ -318,7 +318,7 @@ def timed_parts() -> dict[str, list[float]]:
         ("decode", live_stages, "decode_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
         ("begin", LivePuppet, "begin"), ("finish", LivePuppet, "finish"),
         ("warp", Renderer, "_aligned"), ("layout", render, "draw_layout"),
-        ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", Refiner, "_carried_out"),
+        ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", _Word, "carried_out"),
         ("steady", Steady, "next"), ("encode", live_stages, "encode_jpeg"),
     ):  # fmt: skip
         timed(name, where, method)
