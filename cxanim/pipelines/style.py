@@ -47,7 +47,9 @@ _TELL_EVERY_S, _PREVIEW_EVERY_S, _PREVIEW_PX = 0.5, 2.0, 512
 class StyleSettings(StyleObjectiveSettings):
     """How a picture is given a style."""
 
-    size: int = setting(512, "longest side of the result", low=64, high=4096, step=64, unit="px", folded=False)
+    size: int = setting(  # beyond, 4 GB would not do
+        512, "longest side of the result; Enhance makes it larger", low=64, high=2048, step=64, unit="px", folded=False
+    )  # fmt: skip
     steps: int = setting(300, "steps in all, most of them at coarse scales", low=1, high=100_000)
     rate: float = setting(0.01, "learning rate of Adam, in pixels of 0 to 1", low=1e-4, high=1)
     features: str = setting(
