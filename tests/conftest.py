@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browsing import browser, page  # noqa: F401 - fixtures
 
+from cxanim.images import write_image
 from cxanim.ui.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,11 +33,19 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photographer of scikit-image, who is seen as a whole."""
+    from skimage import data
+
+    path = tmp_path_factory.mktemp("standing") / "photographer.png"
+    write_image(path, np.dstack([data.camera()] * 3))
+    return path
+
+
+@pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The photograph of the astronaut, in a folder of this module's own."""
     from faces import astronaut
-
-    from cxanim.images import write_image
 
     path = tmp_path_factory.mktemp("photo") / "astronaut.png"
     write_image(path, astronaut())
@@ -45,7 +55,6 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def character(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture of a face: the character that the project draws itself."""
-    from cxanim.images import write_image
     from cxanim.ui.character import character
 
     path = tmp_path_factory.mktemp("character") / "character.png"

@@ -22,16 +22,6 @@ from cxanim.video import open_video
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The photographer of scikit-image, who is seen as a whole."""
-    from skimage import data
-
-    path = tmp_path_factory.mktemp("figure") / "photographer.png"
-    write_image(path, np.dstack([data.camera()] * 3))
-    return path
-
-
-@pytest.fixture(scope="module")
 def waving(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A capture, made here: both arms go up and down, the rest stands."""
     path = tmp_path_factory.mktemp("capture") / "waving.bvh"

@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 import pytest
 from figures import drawn_puppet
-from skimage import data
 
 from cxanim.cli import main
 from cxanim.errors import NoFigure
-from cxanim.images import write_image
 from cxanim.motion.detect import find_faces, person_matte
 from cxanim.motion.matte import composite, decided
 from cxanim.motion.skeleton import HIPS
@@ -25,14 +23,6 @@ from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video, open_video_writer
 
 FPS = 10.0
-
-
-@pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The photographer of scikit-image."""
-    path = tmp_path_factory.mktemp("photo") / "photographer.png"
-    write_image(path, np.dstack([data.camera()] * 3))
-    return path
 
 
 @pytest.fixture(scope="module")
