@@ -60,7 +60,12 @@ def wait_for_video(page: Page, field: str) -> Locator:
 
 
 def set_number(page: Page, label: str, value: str, which: int = 0) -> None:
-    """Type a number into the visible control of this name."""
+    """Type a number into the visible control of this name, anew where a panel that just opened takes it back."""
     field = page.get_by_label(label).locator("visible=true").nth(which)
-    field.fill(value)
-    field.press("Tab")
+    for _ in range(5):
+        field.fill(value)
+        field.press("Tab")
+        page.wait_for_timeout(200)
+        if field.input_value() == value:
+            return
+    expect(field).to_have_value(value)

@@ -37,7 +37,7 @@ def test_two_heaps_make_a_translator_that_translates(page: Page, photo: Path, ch
     set_number(page, "Batch", "2")
     page.locator("#domain-fit-run").click()
     page.locator("#domain-fit-preview img").wait_for()
-    expect(page.locator("#domain-fit-status")).to_contain_text("2 steps")
+    expect(page.locator("#domain-fit-status")).to_contain_text("2 steps in")
     expect(page.locator("#domain-fit-run")).to_be_enabled()
     for source, result in ((photo, "#domain-apply-picture img"), (character_clip, "#domain-apply-film video")):
         page.locator("#domain-source input[type=file]").set_input_files(source)

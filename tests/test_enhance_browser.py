@@ -52,7 +52,7 @@ def test_a_network_is_taught_and_used(page: Page, photo: Path, tmp_path: Path):
     set_number(page, "number input for Crop (px)", "64")
     page.locator("#enhance-fit-run").click()
     page.locator("#enhance-fit-preview img").wait_for()
-    expect(page.locator("#enhance-fit-status")).to_contain_text("2 steps")
+    expect(page.locator("#enhance-fit-status")).to_contain_text("2 steps in")
     expect(page.locator("#enhance-fit-run")).to_be_enabled()
     small = tmp_path / "small.png"
     write_image(small, cv2.resize(astronaut(), (96, 96), interpolation=cv2.INTER_AREA))

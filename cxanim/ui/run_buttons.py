@@ -10,6 +10,9 @@ from cxanim.ui.feedback import visitor_of
 from cxanim.ui.jobs import Desk
 
 PRIVATE: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
+# The page does this by itself: an answer that is lost on the way would leave the button at rest for good.
+_AT_WORK = """() => [{__type__: "update", interactive: false}, {__type__: "update", visible: true}]"""
+_AT_REST = """() => [{__type__: "update", interactive: true}, {__type__: "update", visible: false}]"""
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,11 @@ class RunButtons:
             reveals: outputs that are hidden until they have something to give.
         """
         both = [self.run, self.stop]
-        job = self.run.click(_started, None, both, **PRIVATE).then(
+        job = self.run.click(None, None, both, js=_AT_WORK, **PRIVATE).then(
             handler, list(inputs), list(outputs), api_name=api_name, show_progress="hidden", concurrency_limit=None
         )
-        job.failure(_ended, None, both, **PRIVATE)
-        job.success(_ended, None, both, **PRIVATE)
+        job.failure(None, None, both, js=_AT_REST, **PRIVATE)
+        job.success(None, None, both, js=_AT_REST, **PRIVATE)
         for component in reveals:
             job.success(reveal, component, component, **PRIVATE)
 
@@ -72,10 +75,3 @@ def reveal(path: str | None) -> Any:
     """Show a component once it has something to give."""
     return gr.update(visible=bool(path))
 
-
-def _started() -> tuple[Any, Any]:
-    return gr.update(interactive=False), gr.update(visible=True)
-
-
-def _ended() -> tuple[Any, Any]:
-    return gr.update(interactive=True), gr.update(visible=False)
