@@ -38,7 +38,7 @@ from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.live import LivePuppet, LiveSettings
 from cxanim.pipelines.live_clip import live_target
 from cxanim.pipelines.machine import Machine
-from cxanim.pipelines.refine import Refiner, _Word
+from cxanim.pipelines.refine import Refiner, Word
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import Steady
 from cxanim.ui import live_stages
@@ -54,10 +54,11 @@ _SETTLED_S = 6.0  # until it is calibrated and every cache is warm
 # Notes when each camera frame is seen in the page, which of them is sent with which number, and when its picture comes.
 WATCH = """
 window.seen = {}, window.sent = [], window.painted = [];
+const bits = BITS, strip = document.createElement("canvas");
+[strip.width, strip.height] = [bits * 16, 16];
+const pen = strip.getContext("2d", { willReadFrequently: true });
 function numberIn(source, width) {
-  const bits = BITS, scale = width / CAMERA_PX, strip = document.createElement("canvas");
-  [strip.width, strip.height] = [bits * 16, 16];
-  const pen = strip.getContext("2d", { willReadFrequently: true });
+  const scale = width / CAMERA_PX;
   pen.drawImage(source, 0, 0, bits * 16 * scale, 16 * scale, 0, 0, bits * 16, 16);
   const pixels = pen.getImageData(0, 8, bits * 16, 1).data;
   let number = 0;
@@ -318,7 +319,7 @@ def timed_parts() -> dict[str, list[float]]:
         ("decode", live_stages, "decode_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
         ("begin", LivePuppet, "begin"), ("finish", LivePuppet, "finish"),
         ("warp", Renderer, "_aligned"), ("layout", render, "draw_layout"),
-        ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", _Word, "carried_out"),
+        ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", Word, "carried_out"),
         ("steady", Steady, "next"), ("encode", live_stages, "encode_jpeg"),
     ):  # fmt: skip
         timed(name, where, method)

@@ -88,3 +88,20 @@ def test_the_finest_texture_survives_a_small_move():
     patch = np.s_[row + 4 : row + 24, column - 12 : column + 12]
     assert shown[patch].var() > 0.6 * noise[patch].var()
     assert portrait().shape == shown.shape
+
+
+def test_triangles_are_painted_as_one_would_by_hand():
+    """Beside asking for every node and every triangle whether the one lies in the other, the nearest one last."""
+    random, (rows, columns) = np.random.default_rng(0), np.mgrid[:31, :37] + 0.5
+    for _ in range(5):
+        corners, order = random.uniform(-6, 44, (50, 3, 2)), random.permutation(50)[:40]
+        expected = np.full((31, 37), -1)
+        for number in order:
+            sides = [
+                (b[0] - a[0]) * (rows - a[1]) - (b[1] - a[1]) * (columns - a[0])
+                for a, b in zip(corners[number], np.roll(corners[number], -1, axis=0), strict=True)
+            ]
+            expected[(np.min(sides, 0) >= 0) | (np.max(sides, 0) <= 0)] = number
+        painted = paint(np.empty((31, 37), np.int32), corners, order)
+        assert (painted == expected).mean() > 0.985  # but for nodes on an edge
+    assert (paint(np.empty((4, 4), np.int32), corners, order[:0]) == -1).all()

@@ -35,7 +35,7 @@ from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
 from cxanim.pipelines.pace import Grade, Pace, grades
 from cxanim.pipelines.puppet_network import make_network
-from cxanim.pipelines.refine import _Word
+from cxanim.pipelines.refine import Word
 from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video, probe_video
 
@@ -184,14 +184,16 @@ def test_a_slow_network_takes_no_reference_away(puppet, monkeypatch: pytest.Monk
     trained = replace(puppet, references=(puppet.references[0],) * 5, network=make_network(128, "live"))
     monkeypatch.setattr("cxanim.pipelines.pace.BUDGET_MS", 20.0)
     monkeypatch.setattr(Renderer, "begin", lambda self, face: None)
-    monkeypatch.setattr(Renderer, "finish", lambda self, begun: time.sleep(0.03) or np.zeros((128, 128, 4), np.uint8))
+    monkeypatch.setattr(Renderer, "finish", lambda self, begun: np.zeros((128, 128, 4), np.uint8))
     live = LivePuppet(trained, LiveSettings())
     live._renderers[128] = Renderer(trained)
+    live._renderers[128].network_ms = 30.0
     for _ in range(40):
         live.show(trained.neutral_face)
-    assert live._renderer().retrieval.most == 4 and live._renderer().asks_every == 3
+    renderer = live._renderer()
+    assert renderer.retrieval.most == 4 and renderer.asks_every == 3 and not renderer.waits
     live.settings = LiveSettings(adapt=False)
-    assert live._renderer().asks_every == 1
+    assert live._renderer().asks_every == 1 and renderer.waits
     live.close()
 
 
@@ -202,8 +204,8 @@ def test_a_network_that_is_asked_for_every_third_frame_is_the_same_where_nothing
         torch.nn.init.normal_(head.weight, std=0.2)
     seldom, always = Renderer(trained), Renderer(trained)
     seldom.asks_every = 3
-    asked, ask = [], seldom._refiner.refined
-    seldom._refiner.refined = lambda *seen: asked.append(1) or ask(*seen)
+    asked, ask = [], seldom._refiner.word_on
+    seldom._refiner.word_on = lambda *seen: asked.append(1) or ask(*seen)
     faces = [trained.neutral_face + np.float32(1e-5 * number) for number in range(7)]  # not one that is repeated
     for face in faces:
         one, other = seldom.show(face).astype(int), always.show(face).astype(int)
@@ -211,6 +213,37 @@ def test_a_network_that_is_asked_for_every_third_frame_is_the_same_where_nothing
     assert len(asked) == 3
     still = always.show(faces[0]).astype(int)
     assert np.abs(still - trained.references[trained.neutral].picture).mean() > 1
+
+
+def test_a_network_that_answers_beside_is_not_waited_for(puppet):
+    torch.manual_seed(0)
+    trained = replace(puppet, network=make_network(128, "live"), grain=0.0, steadiness=0.0)
+    for head in (trained.network.to_picture, trained.network.to_coarse):
+        torch.nn.init.normal_(head.weight, std=0.2)
+    renderer, waiting = Renderer(trained), Renderer(trained)
+    renderer.waits = False
+    may_answer, ask, asked = threading.Event(), renderer._refiner.word_on, []
+
+    def slow(*seen):
+        asked.append(seen)
+        if len(asked) > 1:  # the first is waited for: there is nothing to show before
+            assert may_answer.wait(20)
+        return ask(*seen)
+
+    renderer._refiner.word_on = slow
+    faces = [trained.neutral_face + np.float32(1e-5 * number) for number in range(5)]
+    for face in faces:  # its answer to the second is still to come
+        assert np.abs(renderer.show(face).astype(int) - waiting.show(face)).mean() < 0.3
+    may_answer.set()
+    renderer._beside.wait()
+    assert len(asked) == 2 and renderer._beside.newest[0] is not faces[0]
+    renderer._refiner.word_on = lambda *seen: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        for number in range(5, 50):
+            renderer.show(trained.neutral_face + np.float32(1e-5 * number))
+            time.sleep(0.01)
+    renderer.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cxanim-beside")]
 
 
 def test_what_a_network_said_moves_along_with_the_head(puppet):
@@ -224,7 +257,7 @@ def test_what_a_network_said_moves_along_with_the_head(puppet):
     change = np.zeros((size, size, 3), np.float32)
     cv2.circle(change, np.round(spot).astype(int).tolist(), 5, (1, 1, 1), -1)
     whole = Window(0, 0, size, size)
-    moved = _Word(change, np.zeros((size, size, 2), np.float32), whole).moved(way, Window(20, 10, 96, 96))
+    moved = Word(change, np.zeros((size, size, 2), np.float32), whole).moved(way, Window(20, 10, 96, 96))
     rows, columns = np.nonzero(moved.change[..., 0] > 0.5)
     middle = np.array([columns.mean() + 20, rows.mean() + 10])
     assert np.linalg.norm(middle - (later[1, :2] * size - 0.5)) < 1

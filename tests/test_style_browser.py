@@ -1,6 +1,5 @@
 """The Style tab in a real browser: painted, stopped and gone on with, compared, taught, and given to a video."""
 
-import re
 from pathlib import Path
 
 from browsing import set_number, upload, wait_for_video

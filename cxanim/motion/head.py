@@ -10,11 +10,16 @@ Sources: W. Kabsch, "A solution for the best rotation to relate two sets of vect
 estimation of transformation parameters between two point patterns", 1991, for the scale.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from cxanim.motion import landmarks as lm
+
+# Outer and inner corners of the left eye and of the right; under the nose, and on the forehead.
+_AXES_ENDS = np.array([362, 263, 33, 133, 2, 98, 327, 10, 151, 9])
+_NEXT, _AFTER = np.array([1, 2, 0]), np.array([2, 0, 1])
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,13 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> Similarity:
 
 def head_axes(face: np.ndarray) -> np.ndarray:
     """The head's own axes as columns of a (3, 3) rotation matrix."""
-    x = face[[362, 263]].mean(0) - face[[33, 133]].mean(0)
-    down = face[[2, 98, 327]].mean(0) - face[[10, 151, 9]].mean(0)
-    x = x / np.linalg.norm(x)
+    ends = face[_AXES_ENDS].astype(np.float64)
+    x, down = ends[:2].sum(0) - ends[2:4].sum(0), ends[4:7].sum(0) - ends[7:].sum(0)
+    x /= math.sqrt(x @ x)
     y = down - (down @ x) * x
-    y = y / np.linalg.norm(y)
-    return np.stack([x, y, np.cross(x, y)], axis=1)
+    y /= math.sqrt(y @ y)
+    z = x[_NEXT] * y[_AFTER] - x[_AFTER] * y[_NEXT]
+    return np.stack([x, y, z], axis=1)
 
 
 def head_centre(face: np.ndarray) -> np.ndarray:

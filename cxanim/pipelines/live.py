@@ -5,7 +5,6 @@ they are back. What is relaxed in the driver is measured in the first second, an
 """
 
 import time
-from collections import deque
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -100,7 +99,6 @@ class LivePuppet:
         self.is_frozen = False
         self.state = WAITING
         self._device, self._pace, self._network_pace = device, Pace(grades(puppet)), Pace(network_grades(puppet))
-        self._finished_ms: deque[float] = deque(maxlen=6)  # all of a network's rhythms fit into it evenly
         self._renderers: dict[int, Renderer] = {}
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
         self._keys = PressedKeys(self._basis)
@@ -181,8 +179,7 @@ class LivePuppet:
             # The halves of two pictures are made at the same time.
             finished_ms = 1000 * (now_s - began_s)
             if self.puppet.is_trained:
-                self._finished_ms.append(finished_ms)  # some are asked for, others not: their mean counts
-                self._network_pace.note(sum(self._finished_ms) / len(self._finished_ms), now_s)
+                self._network_pace.note(halfway.renderer.network_ms, now_s)
                 finished_ms = 0.0
             self._pace.note(max(1000 * halfway.took_s, finished_ms), now_s)
         return picture[..., :3]
@@ -204,17 +201,20 @@ class LivePuppet:
             puppet = self.puppet if size_px == self.puppet.size_px else self.puppet.resized(size_px)
             self._renderers[size_px] = Renderer(puppet, self._device)
             self._renderers[size_px].show(puppet.neutral_face)  # the first picture takes longer than the others
-        self._renderers[size_px].retrieval.most = grade.most_blended
         often = self._network_pace.grade if self.settings.adapt else self._network_pace.finest
-        self._renderers[size_px].asks_every = often.asks_every
-        return self._renderers[size_px]
+        renderer = self._renderers[size_px]
+        renderer.retrieval.most = grade.most_blended
+        renderer.asks_every, renderer.waits = often.asks_every, often.asks_every == 1
+        return renderer
 
     def close(self) -> None:
-        """Free the detector."""
+        """Free the detector, and end what runs beside."""
         self._is_closed = True
         follower, self._follower = self._follower, None
         if follower is not None:
             follower.close()
+        for renderer in self._renderers.values():
+            renderer.close()
 
     def _seen(self, view: np.ndarray, step_s: float, settings: LiveSettings) -> np.ndarray | None:
         """The driver's face, calmed."""

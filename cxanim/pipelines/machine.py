@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,6 +13,9 @@ from threadpoolctl import ThreadpoolController
 from cxanim.errors import BadSetting
 from cxanim.settings import Settings, setting
 
+# Work that is mostly short calls into C lets go of the interpreter hundreds of times for a picture, and each time waits
+# for whoever runs Python meanwhile: by default 5 ms.
+_TURN_S = 0.0005
 # Of glibc's malloc.h, and in bytes: the largest piece that is kept is the largest that it takes for one.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT, _MOST_KEPT = 32 << 20, 256 << 20
@@ -48,11 +52,12 @@ class Machine(Settings):
         return self.threads or cores()
 
     def prepare(self) -> torch.device:
-        """Set torch's threads and seed; return the device."""
+        """Set torch's threads and seed, and what this program does with memory and turns; return the device."""
         torch.set_num_threads(self.thread_count)
         torch.manual_seed(self.seed)
         keep_freed_memory()
         work_alone()
+        sys.setswitchinterval(_TURN_S)
         return self.torch_device
 
 

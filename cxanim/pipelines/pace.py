@@ -1,7 +1,7 @@
 """How finely a live puppet is shown so that it keeps up: coarser pictures rather than fewer.
 
 The two halves of a picture are made by two threads at the same time, and each has a pace of its own: the warp's, by how
-many references or pixels it shows, and a network's, by how often it is asked.
+many references or pixels it shows, and a network's, by how often it is asked and whether pictures wait for it.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ class Grade:
         size_px: its side.
         most_blended: how many references it is mixed of.
         dearer: it takes at most so many times as long as one of the next coarser grade.
-        asks_every: at every so many pictures a network is asked.
+        asks_every: at every so many pictures a network is asked; where that is not each, none waits for it.
     """
 
     size_px: int

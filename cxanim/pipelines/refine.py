@@ -34,7 +34,6 @@ class Refiner:
             self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._instead: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._condition = torch.empty(1, size, size, network.in_channels)
-        self._word: _Word | None = None
 
     @property
     def network(self) -> CRN:
@@ -43,8 +42,7 @@ class Refiner:
 
     def seen(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> np.ndarray:
         """What the network sees, (1, C, S, S) float32, the caller's own."""
-        self._look_at(shown, reach, layout)
-        return np.ascontiguousarray(self._condition.permute(0, 3, 1, 2).numpy())
+        return np.ascontiguousarray(self._look_at(shown, reach, layout).cpu().numpy())
 
     def ask(self, instead: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Ask something else from now on, which says what the network would."""
@@ -58,48 +56,36 @@ class Refiner:
             reach: (S, S) uint8 where it may be refined.
             layout: (S, S, 3) uint8 the layout map.
         """
-        if self._device.type != "cpu":
-            condition = as_condition(np.dstack([shown, reach])[None], layout[None], self._device)
-            with torch.inference_mode():
-                return as_pictures(refine(self._network(condition), condition))[0]
-        window = _window(reach)
+        word = self.word_on(shown, reach, layout)
+        return shown if word is None else word.carried_out(shown, reach)
+
+    def word_on(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> "Word | None":
+        """What the network says of a picture, as of `refined`; None where nothing may be refined."""
+        window = window_of(reach)
         if window is None:
-            self._word = None
-            return shown
-        self._look_at(shown, reach, layout)
-        self._word = self._asked(window)
-        return self._word.carried_out(shown, reach)
-
-    def refined_again(self, shown: np.ndarray, reach: np.ndarray, moved: np.ndarray) -> np.ndarray | None:
-        """The picture (S, S, 3) uint8 by what the network said last, some frames ago; None where it said nothing.
-
-        Args:
-            shown, reach: as of `refined`.
-            moved: (2, 3) how what was seen then has moved since, in pixels.
-        """
-        window = _window(reach)
-        if self._word is None or window is None:
             return None
-        return self._word.moved(moved, window).carried_out(shown, reach)
+        return self._asked(self._look_at(shown, reach, layout), window)
 
-    def _look_at(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> None:
+    def _look_at(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> torch.Tensor:
+        if self._device.type != "cpu":
+            return as_condition(np.dstack([shown, reach])[None], layout[None], self._device)
         np.multiply(cv2.merge([shown, reach, layout]), np.float32(1 / 255), out=self._condition[0].numpy())
+        return self._condition.permute(0, 3, 1, 2)
 
-    def _asked(self, window: Window) -> "_Word":
-        condition = self._condition.permute(0, 3, 1, 2)
+    def _asked(self, condition: torch.Tensor, window: Window) -> "Word":
         with torch.inference_mode():
             if self._instead is not None:
                 said = window.cut(self._instead(condition))
             else:
                 said = self._network(condition, window)
-            bounded = torch.tanh(said).permute(0, 2, 3, 1).contiguous()[0].numpy()
+            bounded = torch.tanh(said).permute(0, 2, 3, 1).contiguous()[0].cpu().numpy()
         change, nudge = np.empty((*bounded.shape[:2], 3), np.float32), np.empty((*bounded.shape[:2], 2), np.float32)
         cv2.mixChannels([bounded], [change, nudge], [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
-        return _Word(change, nudge, window)
+        return Word(change, nudge, window)
 
 
 @dataclass(frozen=True, eq=False)
-class _Word:
+class Word:
     """What a network said of a part of a picture.
 
     Attributes:
@@ -112,14 +98,14 @@ class _Word:
     nudge: np.ndarray
     window: Window
 
-    def moved(self, way: np.ndarray, window: Window) -> "_Word":
+    def moved(self, way: np.ndarray, window: Window) -> "Word":
         """The same, taken along a way (2, 3) of pixels into another part."""
         back = cv2.invertAffineTransform(way)
         # From a pixel of the other part to one of this.
         back[:, 2] += back[:, :2] @ (window.x, window.y) - (self.window.x, self.window.y)
         flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (window.width, window.height)
         change, nudge = (cv2.warpAffine(one, back, size, flags=flags) for one in (self.change, self.nudge))
-        return _Word(change, nudge, window)
+        return Word(change, nudge, window)
 
     def carried_out(self, shown: np.ndarray, reach: np.ndarray) -> np.ndarray:
         """A picture (S, S, 3), changed and nudged as far as `reach` (S, S) lets it be."""
@@ -137,7 +123,7 @@ class _Word:
         return refined
 
 
-def _window(reach: np.ndarray) -> Window | None:
+def window_of(reach: np.ndarray) -> Window | None:
     """The part of a picture that `reach` (S, S) lets be refined; None where that is nothing."""
     # In whole tiles: a network has to make itself ready for each new size.
     x, y, width, height = cv2.boundingRect(reach)

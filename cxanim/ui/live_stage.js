@@ -1,6 +1,6 @@
 // Camera and puppet side by side: frames go out as JPEG, and the puppet's pictures come back, over a WebSocket of the
 // page's own; where none can pass, over the calls that Gradio itself makes, one at a time. The formats are live_route's.
-const UNDER_WAY = 2, LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
+const UNDER_WAY = 3, LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
 const STATES = ["", "waiting", "calibrating", "following", "frozen"], ANSWER_BYTES = 33, MIRRORED = 128;
 const WORDS = {
   waiting: "Nobody is seen: the puppet rests", calibrating: "Look straight and relax for a second",
@@ -80,10 +80,10 @@ function send() {
   look();
   if (!road || underWay >= road.most || !video.videoWidth) return;
   const scale = Math.min(1, LONGEST_PX / Math.max(video.videoWidth, video.videoHeight));
-  taken.width = Math.round(video.videoWidth * scale);
-  taken.height = Math.round(video.videoHeight * scale);
+  const [width, height] = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
+  if (taken.width !== width || taken.height !== height) [taken.width, taken.height] = [width, height];
   const now = performance.now(), mine = ++number, way = road;
-  taken.getContext("2d").drawImage(video, 0, 0, taken.width, taken.height);
+  taken.getContext("2d", { alpha: false }).drawImage(video, 0, 0, width, height);
   underWay++;
   taken.toBlob((frame) => {
     if (road !== way) return;
@@ -130,7 +130,7 @@ function connect() {
     const view = new DataView(data), mark = view.getUint8(12);
     read = Math.max(read, view.getUint32(0, true));
     if (data.byteLength === ANSWER_BYTES) return;
-    const picture = new Blob([new Uint8Array(data, ANSWER_BYTES)], { type: "image/jpeg" });
+    const picture = new Uint8Array(data, ANSWER_BYTES);
     paint(view.getUint32(0, true), view.getFloat64(4, true), STATES[mark % MIRRORED], mark >= MIRRORED, picture);
   };
   mine.onclose = () => {
@@ -158,7 +158,7 @@ function slowly() {  // the same frames through Gradio, which takes its time
         if (answer.problem) return stop(answer.problem, true);
         underWay--;
         const picture = Uint8Array.from(atob(answer.picture), (letter) => letter.charCodeAt(0));
-        paint(view.getUint32(0, true), time, answer.state, answer.mirrored, new Blob([picture], { type: "image/jpeg" }));
+        paint(view.getUint32(0, true), time, answer.state, answer.mirrored, picture);
       } catch {
         if (road === mine) stop(LOST, true);
       }
@@ -166,11 +166,17 @@ function slowly() {  // the same frames through Gradio, which takes its time
   });
 }
 
+async function decoded(bytes) {  // a Blob would first go to another process and back
+  const type = "image/jpeg";
+  if (window.ImageDecoder) return (await new ImageDecoder({ type, data: bytes }).decode()).image;
+  return createImageBitmap(new Blob([bytes], { type }));
+}
+
 async function paint(which, sent, does, mirrored, picture) {
-  const image = await createImageBitmap(picture);
+  const image = await decoded(picture), size = image.displayWidth || image.width;
   if (which > newest && road) {
     newest = which;
-    if (puppet.width !== image.width) puppet.width = puppet.height = image.width;
+    if (puppet.width !== size) puppet.width = puppet.height = size;
     puppet.getContext("2d").drawImage(image, 0, 0);
     puppet.dataset.frame = which;
     element.classList.add("shown");

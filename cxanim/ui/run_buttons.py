@@ -74,4 +74,3 @@ class RunButtons:
 def reveal(path: str | None) -> Any:
     """Show a component once it has something to give."""
     return gr.update(visible=bool(path))
-
