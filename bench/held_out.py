@@ -33,9 +33,9 @@ def material(name: str) -> Path:
     return path
 
 
-def clip_named(name: str) -> Path:
-    """A face clip of the test data."""
-    return material(f"faces/{name}.mp4")
+def clip_named(name: str, kind: str = "faces") -> Path:
+    """A clip of the test data, of faces or of bodies."""
+    return material(f"{kind}/{name}.mp4")
 
 
 def seen_clip(name: str) -> ClipFaces:

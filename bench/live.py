@@ -89,6 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=Path)
     parser.add_argument("--puppet", type=Path, help="a trained one, beside the photo")
+    parser.add_argument("--figure", type=Path, help="one of a whole figure, before a camera that plays --body-clip")
+    parser.add_argument("--body-clip", default="callus_sample", help="name of a clip in the test data's bodies/")
     parser.add_argument("--clip", default="lp_d10", help="name of a clip in the test data's faces/")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
@@ -101,7 +103,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         photo = flags.photo or make_examples(Path(folder))[0]
-        frames = camera_frames(flags.clip)
+        frames = camera_frames(clip_named(flags.clip))
         if flags.hours:
             endure(flags.puppet or photo, flags.size, frames, 3600 * flags.hours)
             return
@@ -112,14 +114,17 @@ def main() -> None:
         ]
         print(*lines, sep="\n", flush=True)
         film = Path(folder) / "film.mjpeg"
-        film.write_bytes(b"".join(frames))
         told = [f"\n{head('puppet', *PARTS, 'transport and waiting')}"]
-        for target in filter(None, (photo, flags.puppet)):
+        for target in filter(None, (photo, flags.puppet, flags.figure)):
+            if target == flags.figure:
+                frames = camera_frames(clip_named(flags.body_clip, "bodies"))
+            film.write_bytes(b"".join(frames))
             with serving(target, flags.size) as server:
                 alone = visit(server, frames, flags.seconds)
                 lines.append(row(target.stem, "a script", alone))
                 print(lines[-1], flush=True)
-            told.append(parts(target.stem, server.parts_ms, alone))
+            if target != flags.figure:
+                told.append(parts(target.stem, server.parts_ms, alone))
             with serving(target, flags.size) as server:
                 for where, reads in (("a script beside a second one", True), ("beside one that reads nothing", False)):
                     lines.append(row(target.stem, where, visit(server, frames, flags.seconds, other_reads=reads)))
@@ -132,11 +137,11 @@ def main() -> None:
         into_readme("live", "\n".join(lines) + "\n")
 
 
-def camera_frames(clip: str) -> list[bytes]:
+def camera_frames(clip: Path) -> list[bytes]:
     """The frames of a clip as a camera of 480 x 360 sees them, each with its number drawn into it, as JPEGs."""
     frames = []
     width, height = _CAMERA_PX
-    with open_video(clip_named(clip)) as video:
+    with open_video(clip) as video:
         for number, frame in enumerate(video):
             scale = height / frame.shape[0]
             shrunk = cv2.resize(frame, (round(frame.shape[1] * scale), height), interpolation=cv2.INTER_AREA)

@@ -165,6 +165,28 @@ def test_the_loss_falls_and_the_picture_comes_nearer(lessons: TrainingSet[Figure
     assert np.mean(errors["puppet"]) < np.mean(errors["warp"])
 
 
+def test_networks_asked_for_every_third_frame_say_the_same_where_nothing_moves(lessons: TrainingSet[FigurePuppet]):
+    """And where the arms move, what they say goes along: nearer to what they would say than nothing is."""
+    torch.manual_seed(0)
+    networks = [make_network(size_px, "live") for size_px in (SIZE_PX, FACE_PX)]
+    for network in networks:
+        for head in (network.to_picture, network.to_coarse):
+            torch.nn.init.normal_(head.weight, std=0.1)
+    puppet = replace(lessons.puppet, network=networks[0], face_network=networks[1])
+    seldom, always, never = FigureRenderer(puppet), FigureRenderer(puppet), FigureRenderer(puppet.instant())
+    seldom.answers.asks_every = 3
+    asked, ask = [], seldom._refiner.word_on
+    seldom._refiner.word_on = lambda *seen: asked.append(1) or ask(*seen)
+    rest = replace(puppet.rest.pose, face=portrait_face())
+    for number in range(7):
+        still = replace(rest, body=rest.need_body() + np.float32(1e-6 * number))
+        assert np.abs(seldom.show(still).astype(int) - always.show(still)).mean() < 0.3
+    assert len(asked) == 3
+    moving = lessons.poses[8:14]
+    shown = [[renderer.show(pose).astype(int) for pose in moving] for renderer in (seldom, always, never)]
+    assert np.abs(np.subtract(shown[0], shown[1])).mean() < 0.6 * np.abs(np.subtract(shown[2], shown[1])).mean()
+
+
 def test_going_on_gives_what_training_in_one_go_gives(clip: Path, tmp_path: Path):
     settings = FitSettings(moves="figure", steps=4, size=64, references=4, features="small")
     train([clip], tmp_path / "a.puppet", settings)

@@ -187,13 +187,13 @@ def test_a_slow_network_takes_no_reference_away(puppet, monkeypatch: pytest.Monk
     monkeypatch.setattr(Renderer, "finish", lambda self, begun: np.zeros((128, 128, 4), np.uint8))
     live = LivePuppet(trained, LiveSettings())
     live._renderers[128] = Renderer(trained)
-    live._renderers[128].network_ms = 30.0
+    live._renderers[128].answers.picture_ms = 30.0
     for _ in range(40):
         live.show(trained.neutral_face)
     renderer = live._renderer()
-    assert renderer.retrieval.most == 4 and renderer.asks_every == 3 and not renderer.waits
+    assert renderer.retrieval.most == 4 and renderer.answers.asks_every == 3 and not renderer.answers.waits
     live.settings = LiveSettings(adapt=False)
-    assert live._renderer().asks_every == 1 and renderer.waits
+    assert live._renderer().answers.asks_every == 1 and renderer.answers.waits
     live.close()
 
 
@@ -203,7 +203,7 @@ def test_a_network_that_is_asked_for_every_third_frame_is_the_same_where_nothing
     for head in (trained.network.to_picture, trained.network.to_coarse):
         torch.nn.init.normal_(head.weight, std=0.2)
     seldom, always = Renderer(trained), Renderer(trained)
-    seldom.asks_every = 3
+    seldom.answers.asks_every = 3
     asked, ask = [], seldom._refiner.word_on
     seldom._refiner.word_on = lambda *seen: asked.append(1) or ask(*seen)
     faces = [trained.neutral_face + np.float32(1e-5 * number) for number in range(7)]  # not one that is repeated
@@ -221,7 +221,7 @@ def test_a_network_that_answers_beside_is_not_waited_for(puppet):
     for head in (trained.network.to_picture, trained.network.to_coarse):
         torch.nn.init.normal_(head.weight, std=0.2)
     renderer, waiting = Renderer(trained), Renderer(trained)
-    renderer.waits = False
+    renderer.answers.waits = False
     may_answer, ask, asked = threading.Event(), renderer._refiner.word_on, []
 
     def slow(*seen):
@@ -235,8 +235,8 @@ def test_a_network_that_answers_beside_is_not_waited_for(puppet):
     for face in faces:  # its answer to the second is still to come
         assert np.abs(renderer.show(face).astype(int) - waiting.show(face)).mean() < 0.3
     may_answer.set()
-    renderer._beside.wait()
-    assert len(asked) == 2 and renderer._beside.newest[0] is not faces[0]
+    renderer.answers._beside.wait()
+    assert len(asked) == 2 and renderer.answers._beside.newest[0] is not faces[0]
     renderer._refiner.word_on = lambda *seen: 1 / 0
     with pytest.raises(ZeroDivisionError):
         for number in range(5, 50):

@@ -144,7 +144,7 @@ def _head_sheet(face_bytes: bytes, dtype: str, nodes: int, rest: _Rest) -> _Head
     order = np.concatenate([seen[seen >= apron], seen[seen < apron]])
     painted = paint(np.empty((nodes, nodes), np.int32), target * nodes, order)
     rows, columns = np.nonzero(painted >= 0)
-    places = _pixel_centres(nodes)[rows, columns]
+    places = pixel_centres(nodes)[rows, columns]
     from_points = interpolation(places, painted[rows, columns], target, triangles, len(points))
     return _HeadSheet(rows, columns, from_points)
 
@@ -168,7 +168,7 @@ def motion_in_eyes(face: np.ndarray, other: np.ndarray) -> float:
 
 
 @lru_cache(maxsize=8)
-def _pixel_centres(count: int) -> np.ndarray:
+def pixel_centres(count: int) -> np.ndarray:
     """The map (count, count, 2) under which nothing moves."""
     centres = ((np.arange(count) + 0.5) / count).astype(np.float32)
     grid = np.stack(np.meshgrid(centres, centres), axis=2)

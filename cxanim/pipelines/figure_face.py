@@ -18,10 +18,11 @@ import torch
 
 from cxanim.models import CRN
 from cxanim.motion.crop import Crop
+from cxanim.motion.head import way_in_picture
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose, face_box
 from cxanim.pipelines.figure_puppet import FACE_PX, FigurePuppet, FigureReference
-from cxanim.pipelines.refine import Refiner
+from cxanim.pipelines.refine import Refiner, Word
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.watch import Watch
 
@@ -44,11 +45,32 @@ class FaceRefiner:
 
     def refined(self, picture: np.ndarray, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with its face (478, 3) refined; as it is where that is too small."""
+        word = self.word_on(picture, face)
+        return picture if word is None else self.carried_out(word, face, picture, face)
+
+    def word_on(self, picture: np.ndarray, face: np.ndarray) -> Word | None:
+        """What the network says of the face of a picture; None where it is too small."""
         window = face_window(face, len(picture))
+        if window is None:
+            return None
+        return self._refiner.word_on(window.cut(picture, FACE_PX), self._reach, _layout(face, window, len(picture)))
+
+    def carried_out(self, word: Word, asked: np.ndarray, picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+        """A picture (S, S, 3) uint8 with its face refined by what was said of another.
+
+        Args:
+            asked: (478, 3) the face of which it was said.
+            face: (478, 3) the picture's own.
+        """
+        size = len(picture)
+        window = face_window(face, size)
         if window is None:
             return picture
         shown = window.cut(picture, FACE_PX)
-        said = self._refiner.refined(shown, self._reach, _layout(face, window, len(picture)))
+        if asked is not face and (asked_window := face_window(asked, size)) is not None:
+            before, after = _in_window(asked, asked_window, size), _in_window(face, window, size)
+            word = word.moved(way_in_picture(before, after, FACE_PX), word.window)
+        said = word.carried_out(shown, self._reach)
         return added(picture, cv2.subtract(said, shown, dtype=cv2.CV_16S), window)
 
 
@@ -131,10 +153,13 @@ def face_training_set(
 
 def _layout(face: np.ndarray, window: Crop, size_px: int) -> np.ndarray:
     """The layout map (FACE_PX, FACE_PX, 3) of a face in its window."""
-    placed = Pose(face=face).placed(
-        size_px / window.side_px, -window.x_px / window.side_px, -window.y_px / window.side_px
-    )
-    return draw_layout(placed, FACE_PX)
+    return draw_layout(Pose(face=_in_window(face, window, size_px)), FACE_PX)
+
+
+def _in_window(face: np.ndarray, window: Crop, size_px: int) -> np.ndarray:
+    """A face (478, 3) of a picture, normalised to its window."""
+    side_px = window.side_px
+    return Pose(face=face).placed(size_px / side_px, -window.x_px / side_px, -window.y_px / side_px).need_face()
 
 
 def _reach() -> np.ndarray:

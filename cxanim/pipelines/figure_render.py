@@ -1,6 +1,7 @@
 """From poses to pictures of a figure: references, bent limb by limb -> layout map -> CRN -> another for the face."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -8,17 +9,33 @@ import torch
 
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.limb_warp import LimbWarp
+from cxanim.motion.limb_ways import way_back
 from cxanim.motion.matte import figure_stencil, reach_of
 from cxanim.motion.pose import Pose
 from cxanim.motion.sheet import before
-from cxanim.motion.skeleton import posed_joints
+from cxanim.motion.skeleton import joints_of, posed_joints
+from cxanim.pipelines.answers import Answers
 from cxanim.pipelines.figure_bank import StanceRetrieval
 from cxanim.pipelines.figure_face import FaceRefiner
 from cxanim.pipelines.figure_puppet import FigurePuppet
-from cxanim.pipelines.refine import Refiner
+from cxanim.pipelines.refine import Refiner, Word, window_of
 
 _BEYOND = 0.6  # of what may be changed within a figure
 _REACH = 0.3  # thickness of the bones round which a figure may be refined, in lengths of its trunk
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What the networks said of one picture.
+
+    Attributes:
+        pose: of the figure in it.
+        body, face: None where there was nothing to say.
+    """
+
+    pose: Pose
+    body: Word | None
+    face: Word | None
 
 
 class FigureRenderer:
@@ -30,6 +47,7 @@ class FigureRenderer:
 
     Attributes:
         retrieval: chooses which references are shown for a pose.
+        answers: of the networks, which may be asked for fewer frames: then what they said moves along limb by limb.
     """
 
     def __init__(self, puppet: FigurePuppet, device: torch.device | None = None):
@@ -39,6 +57,7 @@ class FigureRenderer:
         self.retrieval = StanceRetrieval([reference.body for reference in puppet.references], self._trunk)
         self._refiner = None if puppet.network is None else Refiner(puppet.network, device)
         self._face = None if puppet.face_network is None else FaceRefiner(puppet.face_network, device)
+        self.answers: Answers[_Said] = Answers()
 
     def show(self, pose: Pose) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the figure as `pose`, which has a body."""
@@ -54,11 +73,34 @@ class FigureRenderer:
 
     def finish(self, pose: Pose, seen: np.ndarray) -> np.ndarray:
         """The frame of a pose, once the networks have had their say on what was begun."""
-        picture = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+        picture, reach = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), np.ascontiguousarray(seen[..., 3])
+        said = self.answers.newest(lambda: self._said(pose, picture, reach))
+        return picture if said is None else self._carried_out(said, pose, picture, reach)
+
+    def close(self) -> None:
+        """End what runs beside."""
+        self.answers.close()
+
+    def _said(self, pose: Pose, picture: np.ndarray, reach: np.ndarray) -> "_Said | None":
+        """What the networks say of a pose's picture; the second sees what the first makes of it."""
+        body = None
         if self._refiner is not None:
-            picture = self._refiner.refined(picture, seen[..., 3], draw_layout(pose, self.puppet.size_px))
+            body = self._refiner.word_on(picture, reach, draw_layout(pose, self.puppet.size_px))
+        face = None
         if self._face is not None and pose.face is not None:
-            picture = self._face.refined(picture, pose.face)
+            face = self._face.word_on(picture if body is None else body.carried_out(picture, reach), pose.face)
+        return None if body is None and face is None else _Said(pose, body, face)
+
+    def _carried_out(self, said: "_Said", pose: Pose, picture: np.ndarray, reach: np.ndarray) -> np.ndarray:
+        asked, window = said.pose, window_of(reach)
+        if said.body is not None and window is not None:
+            word = said.body
+            if asked is not pose:
+                before, after = (joints_of(one.need_body())[0] for one in (asked, pose))
+                word = word.fetched(way_back(before, after, self.puppet.size_px), window)
+            picture = word.carried_out(picture, reach)
+        if self._face is not None and said.face is not None and asked.face is not None and pose.face is not None:
+            picture = self._face.carried_out(said.face, asked.face, picture, pose.face)
         return picture
 
     def warped(self, body: np.ndarray, shares: Mapping[int, float]) -> np.ndarray:

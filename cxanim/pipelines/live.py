@@ -7,6 +7,7 @@ they are back. What is relaxed in the driver is measured in the first second, an
 import time
 from dataclasses import dataclass, fields
 
+import cv2
 import numpy as np
 import torch
 
@@ -141,7 +142,7 @@ class LivePuppet:
         settings = self.settings
         step_s = 0.0 if self._time_s is None else time_s - self._time_s
         self._time_s = time_s
-        seen = self._seen(np.ascontiguousarray(frame[:, ::-1]) if settings.mirror else frame, step_s, settings)
+        seen = self._seen(cv2.flip(frame, 1) if settings.mirror else frame, step_s, settings)
         self._measure_neutral(seen, time_s)
         self.state = self._state_with(seen)
         if self.is_frozen:
@@ -179,7 +180,7 @@ class LivePuppet:
             # The halves of two pictures are made at the same time.
             finished_ms = 1000 * (now_s - began_s)
             if self.puppet.is_trained:
-                self._network_pace.note(halfway.renderer.network_ms, now_s)
+                self._network_pace.note(halfway.renderer.answers.picture_ms, now_s)
                 finished_ms = 0.0
             self._pace.note(max(1000 * halfway.took_s, finished_ms), now_s)
         return picture[..., :3]
@@ -204,7 +205,7 @@ class LivePuppet:
         often = self._network_pace.grade if self.settings.adapt else self._network_pace.finest
         renderer = self._renderers[size_px]
         renderer.retrieval.most = grade.most_blended
-        renderer.asks_every, renderer.waits = often.asks_every, often.asks_every == 1
+        renderer.answers.asks_every, renderer.answers.waits = often.asks_every, often.asks_every == 1
         return renderer
 
     def close(self) -> None:

@@ -5,9 +5,11 @@ second frame, and between goes on as the last two say. Lengths of the driver are
 arms hanging down, and again whenever that is wanted.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import torch
 
@@ -36,6 +38,7 @@ from cxanim.pipelines.live import (
     PressedKeys,
     soft,
 )
+from cxanim.pipelines.pace import Pace, network_grades
 
 _CAMERA_FPS = 30.0
 _LOOKS_EVERY = 2
@@ -109,7 +112,7 @@ class LiveFigure:
     def __init__(self, puppet: FigurePuppet, settings: LiveSettings | None = None, device: torch.device | None = None):
         self.puppet, self.settings = puppet, settings or LiveSettings()
         self.pressed, self.is_frozen, self.state = Expression(), False, WAITING
-        self._renderer = FigureRenderer(puppet, device)
+        self._renderer, self._network_pace = FigureRenderer(puppet, device), Pace(network_grades(puppet))
         faces = puppet.faces
         self._neutral_face = faces[most_neutral(faces)] if faces else None
         self._keys = None if self._neutral_face is None else PressedKeys(ExpressionBasis(self._neutral_face))
@@ -152,7 +155,12 @@ class LiveFigure:
 
     def finish(self, begun: BegunFigure) -> np.ndarray:
         """The second half, (S, S, 3) uint8, which another thread may do while `begin` is called for the next pose."""
-        return self.puppet.boxed(self._renderer.finish(begun.pose, begun.seen))
+        answers = self._renderer.answers
+        often = self._network_pace.grade if self.settings.adapt else self._network_pace.finest
+        answers.asks_every, answers.waits = often.asks_every, often.asks_every == 1
+        picture = self._renderer.finish(begun.pose, begun.seen)
+        self._network_pace.note(answers.picture_ms, time.perf_counter())
+        return self.puppet.boxed(picture)
 
     def show(self, doing: Pose) -> np.ndarray:
         """Both halves."""
@@ -165,8 +173,9 @@ class LiveFigure:
         self.show(self.puppet.rest.pose)
 
     def close(self) -> None:
-        """Free the detector."""
+        """Free the detector, and end what runs beside."""
         self._eyes.close()
+        self._renderer.close()
 
     def _measure(self, pose: Pose, time_s: float) -> None:
         """Take one more frame of the second in which the driver is measured."""
@@ -252,7 +261,7 @@ class _Eyes:
         self._number += 1
         foretold = self._foretold(time_s) if self._number % _LOOKS_EVERY else None
         if foretold is None:
-            view = np.ascontiguousarray(frame[:, ::-1]) if settings.mirror else frame
+            view = cv2.flip(frame, 1) if settings.mirror else frame
             seen = self._detector.detect(view)
             foretold = seen if seen.body is not None and shows_a_figure(seen.body) else Pose()
             self._looks = [*self._looks[-1:], (time_s, foretold)]

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_parts import SIZES_PX
 
@@ -53,7 +54,7 @@ def grades(puppet: Puppet) -> list[Grade]:
     return whole + [Grade(size_px, 1) for size_px in reversed(SIZES_PX) if LEAST_PX <= size_px < puppet.size_px]
 
 
-def network_grades(puppet: Puppet) -> list[Grade]:
+def network_grades(puppet: Puppet | FigurePuppet) -> list[Grade]:
     """How often the network of a puppet may be asked, the finest first; one that has none is always the same."""
     often = _ASKS_EVERY if puppet.is_trained else _ASKS_EVERY[:1]
     return [Grade(puppet.size_px, len(puppet.references), _SELDOMER, every) for every in often]

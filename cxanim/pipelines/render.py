@@ -5,7 +5,6 @@ reference is the picture.
 """
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,8 +17,8 @@ from cxanim.motion.matte import reach_of
 from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp, shown_together
 from cxanim.pipelines import quick
+from cxanim.pipelines.answers import Answers
 from cxanim.pipelines.bank import Retrieval
-from cxanim.pipelines.beside import Beside
 from cxanim.pipelines.grain import Grain
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.refine import Refiner, Word, window_of
@@ -55,10 +54,7 @@ class Renderer:
 
     Attributes:
         retrieval: chooses which references are shown for a face, and how many at once: fewer are quicker.
-        asks_every: at every so many frames the network is asked; between them what it said moves along with the head.
-        waits: whether a picture that the network is asked for waits for the answer. If not, every picture has the
-            newest answer there is, moved along; which one that is depends on the machine.
-        network_ms: what a picture costs of the network's time, by its last answer.
+        answers: of the network, which may be asked for fewer frames: then what it said moves along with the head.
     """
 
     def __init__(
@@ -79,9 +75,7 @@ class Renderer:
         self._picture = puppet.references[puppet.neutral].picture
         self._repeats = 0
         self._refiner = None if puppet.network is None else Refiner(puppet.network, self.device)
-        self.asks_every, self.waits, self.network_ms = 1, True, 0.0
-        self._beside: Beside[tuple[np.ndarray, Word | None]] = Beside()
-        self._since = 0
+        self.answers: Answers[tuple[np.ndarray, Word]] = Answers()
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the target's face as `face` (478, 3).
@@ -126,35 +120,23 @@ class Renderer:
         return self._picture
 
     def _refined(self, refiner: Refiner, shown: np.ndarray, reach: np.ndarray, face: np.ndarray) -> np.ndarray:
-        size, beside = self.puppet.size_px, self._beside
-        if self.waits:
-            beside.wait()
-        is_free, newest = beside.is_free(), beside.newest
-        self._since += 1
+        size = self.puppet.size_px
 
-        def ask() -> tuple[np.ndarray, Word | None]:
-            began_s = time.perf_counter()
+        def ask() -> tuple[np.ndarray, Word] | None:
             word = refiner.word_on(shown, reach, draw_layout(Pose(face=face), size))
-            self.network_ms = 1000 * (time.perf_counter() - began_s) / self.asks_every
-            return face, word
+            return None if word is None else (face, word)
 
-        if newest is None or newest[1] is None or self.waits and self._since >= self.asks_every:
-            newest = beside.newest = ask()
-            self._since = 0
-        elif is_free and self._since >= self.asks_every:
-            beside.begin(ask)
-            self._since = 0
-        asked, word = newest
-        window = window_of(reach)
-        if word is None or window is None:
+        answer, window = self.answers.newest(ask), window_of(reach)
+        if answer is None or window is None:
             return shown
+        asked, word = answer
         if asked is not face:
             word = word.moved(way_in_picture(asked, face, size), window)
         return word.carried_out(shown, reach)
 
     def close(self) -> None:
         """End what runs beside."""
-        self._beside.close()
+        self.answers.close()
 
     def warped(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> np.ndarray:
         """What the warp shows next, and where it may be refined, (S, S, 4).
