@@ -48,6 +48,7 @@ from cxanim.video import open_video
 
 PORT = 17860
 IN_SHOW = ("warp", "layout", "condition", "CRN", "composite", "steady")
+BESIDE = ("layout", "condition", "CRN")  # parts that a picture may not wait for
 PARTS = ("decode", "detect", "retarget", *IN_SHOW, "rest of show", "encode")
 _CAMERA_PX, _FPS, _BITS, _BIT_PX = (480, 360), 30, 10, 16
 _SETTLED_S = 6.0  # until it is calibrated and every cache is warm
@@ -173,8 +174,8 @@ def row(name: str, where: str, seen: Visit) -> str:
 
 
 def parts(name: str, parts_ms: dict[str, float], seen: Visit) -> str:
-    """Where the time of a picture goes, as a row: the rest is on its way, or waits."""
-    rest = float(np.mean(seen.delays_ms)) - sum(parts_ms.values())
+    """Where the time of a picture goes, as a row: the rest is on its way, or waits, beside which a network may answer."""
+    rest = float(np.mean(seen.delays_ms)) - sum(parts_ms[part] for part in PARTS) + parts_ms["beside"]
     return f"| {name} | {' | '.join(f'{parts_ms[part]:.1f}' for part in PARTS)} | {rest:.1f} |"
 
 
@@ -297,15 +298,16 @@ def serve(target: Path, size_px: int) -> None:
     ms = {name: 1000 * seconds / shown for name, (_, seconds) in took.items()}
     rest = {
         "retarget": ms["follow"] - ms["detect"],
-        "rest of show": ms["begin"] + ms["finish"] - sum(ms[part] for part in IN_SHOW),
+        "rest of show": ms["begin"] + ms["finish"] - sum(ms[part] for part in IN_SHOW) + ms["beside"],
     }
-    print(json.dumps({part: {**ms, **rest}[part] for part in PARTS}), flush=True)
+    print(json.dumps({part: {**ms, **rest}[part] for part in (*PARTS, "beside")}), flush=True)
     os._exit(0)  # whatever its threads still do
 
 
 def timed_parts() -> dict[str, list[float]]:
-    """Let every part of a picture be timed: [how often, seconds in all] by name."""
-    took: dict[str, list[float]] = {}
+    """Let every part of a picture be timed: [how often, seconds in all] by name; "beside" are those not waited for."""
+    beside = [0, 0.0]
+    took: dict[str, list[float]] = {"beside": beside}
 
     def timed(name: str, where: object, method: str) -> None:
         work, spent = getattr(where, method), took.setdefault(name, [0, 0.0])
@@ -317,6 +319,8 @@ def timed_parts() -> dict[str, list[float]]:
             finally:
                 spent[0] += 1
                 spent[1] += time.perf_counter() - began_s
+                if name in BESIDE and threading.current_thread().name.startswith("cxanim-beside"):
+                    beside[1] += time.perf_counter() - began_s
 
         setattr(where, method, timed_work)
 

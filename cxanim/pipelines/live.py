@@ -29,6 +29,7 @@ KEYS = {
     "smile": "smile=1", "laugh": "smile=1,jaw=0.5,blink=0.3", "surprise": "brows=0.7,jaw=0.45,smile=-0.3,blink=-0.2",
     "wink": "blink_left=1,smile=0.2", "eyes shut": "blink=1", "frown": "frown=1,brows=-0.6", "kiss": "pucker=1",
 }  # fmt: skip
+_AT_REST = vars(Expression())
 WAITING, CALIBRATING, FOLLOWING, FROZEN = "waiting", "calibrating", "following", "frozen"
 
 
@@ -269,15 +270,15 @@ class PressedKeys:
     """
 
     def __init__(self, basis: ExpressionBasis):
-        self._basis, self._now = basis, dict(vars(Expression()))
+        self._basis, self._now = basis, dict(_AT_REST)
 
     def next(self, pressed: Expression, step_s: float) -> Performance | None:
         """What the face does besides, so much later; None where that is nothing."""
-        wanted, rest, way = vars(pressed), vars(Expression()), min(1.0, step_s / _KEY_S)
+        wanted, way = vars(pressed), min(1.0, step_s / _KEY_S)
         for name, value in self._now.items():
             value += way * (wanted[name] - value)
             self._now[name] = wanted[name] if abs(value - wanted[name]) < 0.01 else value
-        return None if self._now == rest else self._basis.performance(Expression(**self._now))
+        return None if self._now == _AT_REST else self._basis.performance(Expression(**self._now))
 
 
 class Presence:

@@ -16,11 +16,8 @@ BUDGET_MS = 28.0  # of the 33 between two frames of a camera: the rest is for wh
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
 LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
-_FEWER_REFERENCES, _FEWER_PIXELS, _SELDOMER = (
-    1.5,
-    3.0,
-    2.0,
-)  # how much dearer a grade is at most than the next coarser one
+# How much dearer a grade is at most than the next coarser one.
+_FEWER_REFERENCES, _FEWER_PIXELS, _SELDOMER = 1.5, 3.0, 2.0
 _ASKS_EVERY = (1, 2, 3)  # frames; between them what was said moves along (docs/log.md, 2026-11-29)
 _SURE = 0.8  # a finer grade is taken only where it surely fits
 
