@@ -174,7 +174,7 @@ def row(name: str, where: str, seen: Visit) -> str:
 
 
 def parts(name: str, parts_ms: dict[str, float], seen: Visit) -> str:
-    """Where the time of a picture goes, as a row: the rest is on its way, or waits, beside which a network may answer."""
+    """Where the time of a picture goes, as a row; the rest is on its way, or waits. Networks may answer meanwhile."""
     rest = float(np.mean(seen.delays_ms)) - sum(parts_ms[part] for part in PARTS) + parts_ms["beside"]
     return f"| {name} | {' | '.join(f'{parts_ms[part]:.1f}' for part in PARTS)} | {rest:.1f} |"
 
