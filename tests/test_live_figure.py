@@ -1,6 +1,7 @@
 """A whole figure before a camera: who is seen is pretended, so that it is known where they are."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,22 @@ def test_what_is_foretold_lies_on_the_way(live: LiveFigure):
     bodies = follow(live, list(range(70)))
     heights = np.array([body[LEFT_WRIST, 1] for body in bodies[48:62]])
     assert (np.diff(heights) < 0).all()
+
+
+def test_a_slow_look_is_not_waited_for(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
+    before, go, detect = follow(live, list(range(52))), threading.Event(), PretendDetector.detect
+    monkeypatch.setattr(PretendDetector, "detect", lambda self, frame: go.wait(20) and detect(self, frame))
+    live._eyes._seen.picture_ms = 1000.0
+    meanwhile = follow(live, list(range(52, 58)), 52 * STEP_S)
+    assert not go.is_set()
+    heights = np.array([body[LEFT_WRIST, 1] for body in [before[-1], *meanwhile]])
+    assert heights[2] < heights[0] and (np.diff(heights) <= 1e-6).all()  # on, as foretold, and no farther than that
+    go.set()
+    live._eyes._seen._beside.wait()
+    after = follow(live, list(range(58, 75)), 58 * STEP_S)
+    assert np.abs(after[-1] - PretendDetector.poses[74].need_body())[LEFT_WRIST, :2].max() < 0.05
+    live.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cxanim-beside")]
 
 
 def test_who_leaves_lets_the_figure_come_to_rest_and_nothing_jumps(live: LiveFigure):

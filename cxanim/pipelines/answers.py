@@ -1,7 +1,7 @@
 """What a network says of the pictures of a stream, where there is no time to ask it for each.
 
-General idea: what a network changes goes along with what it changes it on. So its newest answer is good for the
-pictures that follow too, moved along; how, is the business of whoever shows them.
+General idea: what a network changes, or sees, goes along with what it is on. So its newest answer is good for the
+pictures that follow too, moved along; how, is the business of whoever asks.
 """
 
 import time
@@ -16,6 +16,9 @@ T = TypeVar("T")
 class Answers(Generic[T]):
     """The answers to the questions of one stream.
 
+    Args:
+        steps_back: whether answering gives way to other work where pictures do not wait for it.
+
     Attributes:
         asks_every: at every so many pictures it is asked.
         waits: whether a picture that it is asked for waits for the answer. If not, every picture has the newest there
@@ -23,9 +26,9 @@ class Answers(Generic[T]):
         picture_ms: what a picture costs of the time for answering, by the last answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, steps_back: bool = True) -> None:
         self.asks_every, self.waits, self.picture_ms = 1, True, 0.0
-        self._beside: Beside[T | None] = Beside()
+        self._beside: Beside[T | None] = Beside(steps_back=steps_back)
         self._since = 0
 
     def newest(self, ask: Callable[[], T | None]) -> T | None:

@@ -1,8 +1,8 @@
 """A whole figure that follows one person as it happens: upper body, hands and face, or all of it where it is seen.
 
 General idea: the search for a body, hands and face takes as long as two frames of a camera last. It looks at every
-second frame, and between goes on as the last two say. Lengths of the driver are measured in the first second, with the
-arms hanging down, and again whenever that is wanted.
+second frame, or where that takes longer at as many as it can, and between goes on as the last two looks say. Lengths of
+the driver are measured in the first second, with the arms hanging down, and again whenever that is wanted.
 """
 
 import time
@@ -23,6 +23,7 @@ from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral
 from cxanim.motion.skeleton import JOINTS, depths_of, joints_of, shows_a_figure
 from cxanim.motion.smooth import OneEuro
+from cxanim.pipelines.answers import Answers
 from cxanim.pipelines.figure_puppet import AnyPuppet, FigurePuppet
 from cxanim.pipelines.figure_render import FigureRenderer
 from cxanim.pipelines.live import (
@@ -43,6 +44,7 @@ from cxanim.pipelines.pace import Pace, network_grades
 _CAMERA_FPS = 30.0
 _LOOKS_EVERY = 2
 _DAMPED = 0.7  # of the way that the last two looks foretell
+_LONGEST_LOOK_MS = 40.0  # for which a frame waits
 _HOLD_S = 0.25  # for which somebody who is not seen is taken to stand as before
 _PARTS = ("face", "body", "left_hand", "right_hand")
 
@@ -243,12 +245,15 @@ class LiveFigure:
 
 
 class _Eyes:
-    """Sees a driver in the frames of a camera: looks at every second one, and foretells the others."""
+    """Sees a driver in the frames of a camera: looks at every second one, and foretells the others.
+
+    Where a look takes longer than a frame lasts, no frame waits for it: all are foretold by what was seen last.
+    """
 
     def __init__(self) -> None:
         self._detector: Detector | None = None
         self._mirrored = False
-        self._number = 0
+        self._seen = self._fresh()
         self._looks: list[tuple[float, Pose]] = []
         self._calm: dict[str, OneEuro] = {}
         self._time_s = -np.inf
@@ -258,29 +263,40 @@ class _Eyes:
         if self._detector is None or settings.mirror != self._mirrored:
             self.close()
             self._detector, self._mirrored = Detector("body"), settings.mirror
-        self._number += 1
-        foretold = self._foretold(time_s) if self._number % _LOOKS_EVERY else None
-        if foretold is None:
-            view = cv2.flip(frame, 1) if settings.mirror else frame
-            seen = self._detector.detect(view)
-            foretold = seen if seen.body is not None and shows_a_figure(seen.body) else Pose()
-            self._looks = [*self._looks[-1:], (time_s, foretold)]
+        detector, seen = self._detector, self._seen
+
+        def look() -> tuple[float, Pose]:
+            found = detector.detect(cv2.flip(frame, 1) if settings.mirror else frame)
+            return time_s, found if found.body is not None and shows_a_figure(found.body) else Pose()
+
+        seen.waits = not settings.adapt or seen.asks_every * seen.picture_ms < _LONGEST_LOOK_MS
+        newest = seen.newest(look)
+        if newest is not None and (not self._looks or newest[0] > self._looks[-1][0]):
+            self._looks = [*self._looks[-1:], newest]
         step_s, self._time_s = time_s - self._time_s, time_s
-        return self._calmed(foretold, step_s, settings.smoothing)
+        return self._calmed(self._foretold(time_s), step_s, settings.smoothing)
 
     def close(self) -> None:
         """Free the networks, and forget who was seen."""
+        self._seen.close()
         if self._detector is not None:
             self._detector.close()
-        self._detector, self._looks, self._calm = None, [], {}
+        self._detector, self._seen, self._looks, self._calm = None, self._fresh(), [], {}
 
-    def _foretold(self, time_s: float) -> Pose | None:
-        """Where the last two looks say that a body is now; None where they say nothing."""
-        if len(self._looks) < 2:
-            return None
-        (before_s, before), (last_s, last) = self._looks
+    @staticmethod
+    def _fresh() -> Answers[tuple[float, Pose]]:
+        answers: Answers[tuple[float, Pose]] = Answers(steps_back=False)
+        answers.asks_every = _LOOKS_EVERY
+        return answers
+
+    def _foretold(self, time_s: float) -> Pose:
+        """Where the last two looks say that a body is now: where it was seen last, if they are far apart."""
+        last_s, last = self._looks[-1]
+        if len(self._looks) < 2 or time_s == last_s:
+            return last
+        before_s, before = self._looks[0]
         if last.body is None or before.body is None or not 0 < last_s - before_s < LONGEST_STEP_S:
-            return None
+            return last
         share = _DAMPED * min(1.0, (time_s - last_s) / (last_s - before_s))
         parts = {}
         for name in _PARTS:
