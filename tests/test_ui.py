@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from conftest import serve_app
 from gradio_client import Client, handle_file
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from cxanim.errors import BadSetting, Busy, Cancelled, CannotWrite, CxanimError, NoFace
@@ -603,7 +604,14 @@ def test_a_taken_port_is_said_in_words(app_url: str):
 
 def test_what_is_live_is_not_pressed_twice(app_url: str):
     """A browser offers to press what goes over its sockets; of JPEGs that takes milliseconds and gains nothing."""
-    with connect(f"ws{app_url.removeprefix('http')}live?ticket=none", compression="deflate") as socket:
+    place = f"ws{app_url.removeprefix('http')}live?ticket=none"
+    for _ in range(50):  # the page may answer a moment before the road is there
+        try:
+            socket = connect(place, compression="deflate")
+            break
+        except InvalidStatus:
+            time.sleep(0.1)
+    with socket:
         assert "Sec-WebSocket-Extensions" in socket.request.headers
         assert "Sec-WebSocket-Extensions" not in socket.response.headers
         assert "problem" in socket.recv()
