@@ -16,9 +16,6 @@ T = TypeVar("T")
 class Answers(Generic[T]):
     """The answers to the questions of one stream.
 
-    Args:
-        steps_back: whether answering gives way to other work where pictures do not wait for it.
-
     Attributes:
         asks_every: at every so many pictures it is asked.
         waits: whether a picture that it is asked for waits for the answer. If not, every picture has the newest there
@@ -26,9 +23,9 @@ class Answers(Generic[T]):
         picture_ms: what a picture costs of the time for answering, by the last answer.
     """
 
-    def __init__(self, *, steps_back: bool = True) -> None:
+    def __init__(self) -> None:
         self.asks_every, self.waits, self.picture_ms = 1, True, 0.0
-        self._beside: Beside[T | None] = Beside(steps_back=steps_back)
+        self._beside: Beside[T | None] = Beside()
         self._since = 0
 
     def newest(self, ask: Callable[[], T | None]) -> T | None:

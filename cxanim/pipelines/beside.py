@@ -15,17 +15,13 @@ _NICE = 10
 
 
 class Beside(Generic[T]):
-    """One piece of work at a time, in a thread of its own.
-
-    Args:
-        steps_back: where the cores are wanted by others.
+    """One piece of work at a time, in a thread that steps back where the cores are wanted by others.
 
     Attributes:
         newest: what the last piece came to; None before there is any.
     """
 
-    def __init__(self, *, steps_back: bool = True) -> None:
-        self._steps_back = steps_back
+    def __init__(self) -> None:
         self.newest: T | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._under_way: Future[T] | None = None
@@ -41,7 +37,7 @@ class Beside(Generic[T]):
         if self._under_way is not None:
             raise ValueError("work: got a second piece, expected one at a time")
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "cxanim-beside", _begin, (self._steps_back,))
+            self._thread = ThreadPoolExecutor(1, "cxanim-beside", _step_back)
         self._under_way = self._thread.submit(work)
 
     def wait(self) -> None:
@@ -57,8 +53,8 @@ class Beside(Generic[T]):
         self._thread = self._under_way = None
 
 
-def _begin(steps_back: bool) -> None:
+def _step_back() -> None:
     share_cores()
-    if steps_back and sys.platform == "linux":  # elsewhere a process has one priority for all its threads
+    if sys.platform == "linux":  # elsewhere a process has one priority for all its threads
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

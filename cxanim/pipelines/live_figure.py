@@ -285,7 +285,7 @@ class _Eyes:
 
     @staticmethod
     def _fresh() -> Answers[tuple[float, Pose]]:
-        answers: Answers[tuple[float, Pose]] = Answers(steps_back=False)
+        answers: Answers[tuple[float, Pose]] = Answers()
         answers.asks_every = _LOOKS_EVERY
         return answers
 
