@@ -34,6 +34,7 @@ from cxanim.pipelines.live_clip import live_from_clip, live_target
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
 from cxanim.pipelines.pace import Grade, Pace, grades
+from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.refine import Word
 from cxanim.pipelines.render import Renderer
@@ -197,11 +198,17 @@ def test_a_slow_network_takes_no_reference_away(puppet, monkeypatch: pytest.Monk
     live.close()
 
 
-def test_a_network_that_is_asked_for_every_third_frame_is_the_same_where_nothing_moves(puppet):
+def outspoken(puppet: Puppet) -> Puppet:
+    """The same with a network that changes much, and nothing that looks back in time."""
     torch.manual_seed(0)
     trained = replace(puppet, network=make_network(128, "live"), grain=0.0, steadiness=0.0)
     for head in (trained.network.to_picture, trained.network.to_coarse):
         torch.nn.init.normal_(head.weight, std=0.2)
+    return trained
+
+
+def test_a_network_that_is_asked_for_every_third_frame_is_the_same_where_nothing_moves(puppet):
+    trained = outspoken(puppet)
     seldom, always = Renderer(trained), Renderer(trained)
     seldom.answers.asks_every = 3
     asked, ask = [], seldom._refiner.word_on
@@ -216,10 +223,7 @@ def test_a_network_that_is_asked_for_every_third_frame_is_the_same_where_nothing
 
 
 def test_a_network_that_answers_beside_is_not_waited_for(puppet):
-    torch.manual_seed(0)
-    trained = replace(puppet, network=make_network(128, "live"), grain=0.0, steadiness=0.0)
-    for head in (trained.network.to_picture, trained.network.to_coarse):
-        torch.nn.init.normal_(head.weight, std=0.2)
+    trained = outspoken(puppet)
     renderer, waiting = Renderer(trained), Renderer(trained)
     renderer.answers.waits = False
     may_answer, ask, asked = threading.Event(), renderer._refiner.word_on, []
