@@ -35,21 +35,23 @@ class Answers(Generic[T]):
             ask: answers for this picture; None where there is nothing to ask.
         """
 
+        waits, every = self.waits, self.asks_every  # another thread may change them
+
         def timed() -> T | None:
             began_s = time.perf_counter()
             answer = ask()
-            self.picture_ms = 1000 * (time.perf_counter() - began_s) / self.asks_every
+            self.picture_ms = 1000 * (time.perf_counter() - began_s) / every
             return answer
 
         beside = self._beside
-        if self.waits:
+        if waits:
             beside.wait()
         is_free = beside.is_free()
         self._since += 1
-        if beside.newest is None or self.waits and self._since >= self.asks_every:
+        if beside.newest is None or waits and self._since >= every:
             beside.newest = timed()
             self._since = 0
-        elif is_free and self._since >= self.asks_every:
+        elif is_free and self._since >= every:
             beside.begin(timed)
             self._since = 0
         return beside.newest

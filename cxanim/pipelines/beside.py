@@ -57,4 +57,5 @@ def _step_back() -> None:
     share_cores()
     if sys.platform == "linux":  # elsewhere a process has one priority for all its threads
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + _NICE))

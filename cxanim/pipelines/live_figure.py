@@ -161,7 +161,8 @@ class LiveFigure:
         often = self._network_pace.grade if self.settings.adapt else self._network_pace.finest
         answers.asks_every, answers.waits = often.asks_every, often.asks_every == 1
         picture = self._renderer.finish(begun.pose, begun.seen)
-        self._network_pace.note(answers.picture_ms, time.perf_counter())
+        if self.settings.adapt:
+            self._network_pace.note(answers.picture_ms, time.perf_counter())
         return self.puppet.boxed(picture)
 
     def show(self, doing: Pose) -> np.ndarray:

@@ -168,7 +168,14 @@ function slowly() {  // the same frames through Gradio, which takes its time
 
 async function decoded(bytes) {  // a Blob would first go to another process and back
   const type = "image/jpeg";
-  if (window.ImageDecoder) return (await new ImageDecoder({ type, data: bytes }).decode()).image;
+  if (window.ImageDecoder) {
+    const decoder = new ImageDecoder({ type, data: bytes });
+    try {
+      return (await decoder.decode()).image;
+    } finally {
+      decoder.close();
+    }
+  }
   return createImageBitmap(new Blob([bytes], { type }));
 }
 
