@@ -40,7 +40,7 @@ OUT = Path(__file__).parent / "out"
 CLIPS = ("hybrik_taiji", "callus_sample", "tfjs_pose_squats")
 DRIVERS = (*CLIPS, "lp_s13_dance", "ghost_dance")
 SHOWN = ("person_vgg_dist", "akd_body_px", "akd_hands_px", "face_vgg_dist", "mkr_body", "psnr", "flicker_ratio",
-         "background_drift", "ms_per_frame")  # fmt: skip
+         "background_drift")  # fmt: skip
 _LOOKED_AT = 40  # pictures of each cross-driving that the detector looks at
 _TILE_PX = 192
 
