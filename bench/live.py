@@ -32,7 +32,7 @@ from editor import FLAGS, app
 from held_out import ROOT, clip_named, commit_here, head, into_readme
 from playwright.sync_api import sync_playwright
 
-from cxanim.images import encode_jpeg
+from cxanim.images import decode_jpeg, encode_jpeg
 from cxanim.pipelines import render
 from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.live import LivePuppet, LiveSettings
@@ -71,10 +71,20 @@ HTMLCanvasElement.prototype.toBlob = function (...rest) {
   if (this.className !== "puppet") window.sent.push(numberIn(this, this.width));
   return toBlob.apply(this, rest);
 };
+async function numberOf(frame) {  // its brightness alone is copied, and of that a strip: a canvas costs a core a tenth
+  const scale = frame.displayWidth / CAMERA_PX, wide = 2 * Math.ceil(bits * 8 * scale);
+  const bytes = new Uint8Array(3 * wide), rect = { x: 0, y: 2 * Math.round(4 * scale), width: wide, height: 2 };
+  await frame.copyTo(bytes, { rect });
+  frame.close();
+  let number = 0;
+  for (let bit = 0; bit < bits; bit++) number = 2 * number + (bytes[Math.round((16 * bit + 8) * scale)] > 127);
+  return number;
+}
 window.watchStage = () => {
   const video = document.querySelector("#live-stage video"), puppet = document.querySelector("#live-stage canvas");
   const look = () => {
-    window.seen[numberIn(video, video.videoWidth)] = performance.now();
+    const now = performance.now();
+    numberOf(new VideoFrame(video)).then((number) => { window.seen[number] = now; });
     video.requestVideoFrameCallback(look);
   };
   video.requestVideoFrameCallback(look);
@@ -114,12 +124,12 @@ def main() -> None:
             head("puppet", "where", "fps", "delay p50 ms", "p95 ms", *(f"{name} ms" for name in STAGES)),
         ]
         print(*lines, sep="\n", flush=True)
-        film = Path(folder) / "film.mjpeg"
+        film = Path(folder) / "film.y4m"
         told = [f"\n{head('puppet', *PARTS, 'transport and waiting')}"]
         for target in filter(None, (photo, flags.puppet, flags.figure)):
             if target == flags.figure:
                 frames = camera_frames(clip_named(flags.body_clip, "bodies"))
-            film.write_bytes(b"".join(frames))
+            write_film(film, frames)
             with serving(target, flags.size) as server:
                 alone = visit(server, frames, flags.seconds)
                 lines.append(row(target.stem, "a script", alone))
@@ -154,6 +164,14 @@ def camera_frames(clip: Path) -> list[bytes]:
                 view[:_BIT_PX, bit * _BIT_PX : (bit + 1) * _BIT_PX] = 255 * one
             frames.append(encode_jpeg(view, 92))
     return frames
+
+
+def write_film(path: Path, frames: list[bytes]) -> None:
+    """Frames as the film that a browser's camera plays: uncompressed, as common cameras give pictures of this size."""
+    with path.open("wb") as film:
+        film.write(f"YUV4MPEG2 W{_CAMERA_PX[0]} H{_CAMERA_PX[1]} F{_FPS}:1 Ip A1:1\n".encode())
+        for frame in frames:
+            film.write(b"FRAME\n" + cv2.cvtColor(decode_jpeg(frame), cv2.COLOR_RGB2YUV_I420).tobytes())
 
 
 @dataclass

@@ -32,13 +32,15 @@ def test_a_triangle_by_hand():
     target = np.array([[[2.0, 2.0], [10.0, 2.0], [2.0, 10.0]]])
     source = np.array([[[1.0, 1.0], [5.0, 1.0], [1.0, 5.0]]])
     np.testing.assert_allclose(signed_areas(target), [64])
-    places = np.array([[2.0, 2.0], [10.0, 2.0], [4.0, 6.0]])
-    hanging = interpolation(places, np.zeros(3, int), target, np.array([[4, 0, 2]]), 5)
-    assert hanging.shape == (3, 5)
-    np.testing.assert_allclose(hanging[:, [4, 0, 2]] @ source[0], [[1, 1], [5, 1], [2, 3]], atol=1e-5)
-    assert abs(hanging[:, [1, 3]]).sum() == 0  # points of other triangles have no say
-    painted = paint(np.empty((12, 12), np.int32), target, np.array([0]))
+    painted = paint(np.empty((12, 13), np.int32), target, np.array([0]))
     assert painted[4, 4] == 0 and painted[0, 0] == -1 and painted[11, 11] == -1
+    hanging = interpolation(painted, target, np.array([[4, 0, 2]]), 5)
+    assert hanging.shape == (12 * 13, 5)
+    looks = (hanging[:, [4, 0, 2]] @ source[0]).reshape(12, 13, 2)
+    # The node in row 5, column 3 lies at (3.5, 5.5).
+    np.testing.assert_allclose([looks[5, 3], looks[2, 2], looks[2, 8]], [[1.75, 2.75], [1.25, 1.25], [4.25, 1.25]])
+    assert (looks[painted < 0] == 0).all()
+    assert abs(hanging[:, [1, 3]]).sum() == 0  # points of other triangles have no say
 
 
 def test_a_face_at_rest_looks_at_its_own_pixels():

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from cxanim.motion.detect import face_triangles
-from cxanim.motion.mesh import Edges, border_window, strips
+from cxanim.motion.mesh import Edges, border_window, own_places, strips
 from cxanim.motion.symmetry import mirrored_points
 from cxanim.motion.triangles import interpolation, paint, signed_areas
 
@@ -101,9 +101,7 @@ class FaceMap:
     def _guess(self, sheet: "_Sheet", weights: np.ndarray) -> Guess | None:
         if weights.max() < 0.05:
             return None
-        share = np.zeros(sheet.cover.shape, np.float32)
-        share[sheet.rows, sheet.columns] = weights
-        share = cv2.blur(share, (7, 7))
+        share = cv2.blur(weights, (7, 7))
         there = share > 0.02
         if not there.any():
             return None
@@ -115,19 +113,17 @@ class FaceMap:
         return Guess(*part, np.ascontiguousarray(look[part]), self._fine(share[y0:y1, x0:x1]))
 
     def _grid(self, sheet: "_Sheet", ways: np.ndarray) -> np.ndarray:
-        """Ways of the nodes as a map in pixels, for ``cv2.remap``."""
+        """Ways of the nodes (h, w, 2) as a map in pixels, for ``cv2.remap``."""
         height, width = sheet.cover.shape
-        way = np.zeros((height, width, 2), np.float32)
-        way[sheet.rows, sheet.columns] = ways
         x0, y0 = sheet.x0, sheet.y0
         # Where triangles fold over one another at the corners of the mouth, their edges would be seen.
-        way = cv2.blur(way, (3, 3))
+        way = cv2.blur(ways, (3, 3))
         if self._border is not None:
             way *= self._border[y0 : y0 + height, x0 : x0 + width, None]
         way = self._fine(way)
-        way[..., 0] += np.arange(x0 * self._step, x0 * self._step + way.shape[1], dtype=np.float32)
-        way[..., 1] += np.arange(y0 * self._step, y0 * self._step + way.shape[0], dtype=np.float32)[:, None]
-        return way
+        top, left = y0 * self._step, x0 * self._step
+        own = own_places(self._size_px)[top : top + way.shape[0], left : left + way.shape[1]]
+        return cv2.add(way, own, dst=way)
 
     def _fine(self, nodes: np.ndarray) -> np.ndarray:
         if self._step == 1:
@@ -135,19 +131,23 @@ class FaceMap:
         return cv2.resize(nodes, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_LINEAR)
 
     def _guessed(self, face: np.ndarray, sheet: "_Sheet", ways: np.ndarray) -> np.ndarray:
-        """How much of each node (N,), which looks at its own place plus its way (N, 2), is taken from the other side
-        of the face."""
+        """How much of each node (h, w), which looks at its own place plus its way (h, w, 2), is taken from the other
+        side of the face."""
         now = facing(face, self._triangles)
         stretched = now / np.maximum(self._facing, 0.05)
         better = self._facing_mirrored - self._facing
-        weights = (_rise(stretched, 1.5, 3.0) * _rise(now, 0.15, 0.4) * _rise(better, 0.1, 0.35))[sheet.which]
+        weights = sheet.of_triangles(_rise(stretched, 1.5, 3.0) * _rise(now, 0.15, 0.4) * _rise(better, 0.1, 0.35))
         if self._inside is None:
             return weights
         # The mesh of a face that is turned away reaches over its outline: what lies behind is no cheek.
-        columns, rows = np.clip((sheet.places + ways).astype(int), 0, self._size_px - 1).T
-        outside = 1 - self._inside[rows, columns]
-        turned = (_rise(stretched, 1.05, 1.3) * _rise(better, 0.0, 0.15))[sheet.which]
-        return np.maximum(weights, outside * turned)
+        height, width = sheet.cover.shape
+        nodes = np.arange(sheet.x0, sheet.x0 + width) + 0.5, (np.arange(sheet.y0, sheet.y0 + height) + 0.5)[:, None]
+        columns, rows = (
+            np.clip((self._step * own + ways[..., axis]).astype(int), 0, self._size_px - 1)
+            for axis, own in enumerate(nodes)
+        )
+        turned = sheet.of_triangles(_rise(stretched, 1.05, 1.3) * _rise(better, 0.0, 0.15))
+        return np.maximum(weights, (1 - self._inside[rows, columns]) * turned)
 
 
 @dataclass(frozen=True)
@@ -157,25 +157,28 @@ class _Sheet:
     Attributes:
         x0, y0: first column and row of its window, in nodes.
         points: (468, 2) points of its mesh, in pixels.
-        rows, columns, which, places: of each node (N,) on the face and a little beyond: where it is in the window,
-            which triangle it looks through, and where it is in the picture, (x, y) in pixels.
-        from_points: (N, 468) what the points do, at the nodes.
+        which: (h, w) which triangle each node on the face, and a little beyond, looks through; -1 elsewhere.
+        from_points: (h w, 468) what the points do, at the nodes.
         cover: (h, w) float32, 1 on the face, falling to 0 within its edge.
     """
 
     x0: int
     y0: int
     points: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
     which: np.ndarray
-    places: np.ndarray
     from_points: csr_matrix
     cover: np.ndarray
 
     def ways(self, points: np.ndarray) -> np.ndarray:
-        """How far from each node (N, 2) it is to where it looks in a picture whose face has these points (468, 2)."""
-        return self.from_points @ (points - self.points).astype(np.float32)
+        """How far from each node (h, w, 2) it is to where it looks in a picture whose face has these points (468, 2).
+
+        It is 0 off the face.
+        """
+        return (self.from_points @ (points - self.points).astype(np.float32)).reshape(*self.cover.shape, 2)
+
+    def of_triangles(self, values: np.ndarray) -> np.ndarray:
+        """Values (T,) of the triangles at the nodes, (h, w) float32; 0 off the face."""
+        return np.append(values, 0.0).astype(np.float32)[self.which]
 
 
 # References of a clip's puppet are shown as one face, one after the other, and its triangles are painted once.
@@ -193,17 +196,15 @@ def _sheet(face_bytes: bytes, dtype: str, size_px: int, step: int) -> _Sheet | N
     width, height = high - low
     seen = np.flatnonzero(signed_areas(target) > 0)
     depth = face[:468, 2][triangles[seen]].mean(1)
-    painted = paint(np.empty((height, width), np.int32), target / step - low, seen[np.argsort(-depth)])
+    corners = target / step - low
+    painted = paint(np.empty((height, width), np.int32), corners, seen[np.argsort(-depth)])
     covered = (painted >= 0).astype(np.float32)
     # Two nodes further out, so that what is smoothed and upsampled at the edge is the face's own.
     further = cv2.dilate(painted.astype(np.float32), np.ones((5, 5), np.uint8)).astype(np.int32)
     which = np.where(painted >= 0, painted, further)
-    rows, columns = np.nonzero(which >= 0)
-    places = ((np.stack([columns, rows], 1) + low + 0.5) * step).astype(np.float32)
     cover = np.clip(2 * cv2.blur(covered, (3, 3)) - 1, 0, 1)
-    which = which[rows, columns]
-    from_points = interpolation(places, which, target, triangles, len(points_px))
-    return _Sheet(int(low[0]), int(low[1]), points_px, rows, columns, which, places, from_points, cover)
+    from_points = interpolation(which, corners, triangles, len(points_px))
+    return _Sheet(int(low[0]), int(low[1]), points_px, which, from_points, cover)
 
 
 @cache

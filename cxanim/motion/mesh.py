@@ -66,11 +66,10 @@ class MeshMap:
 
     def way(self, face: np.ndarray) -> np.ndarray:
         """How far from each node the map leads that shows the source face as `face` (478, 3): (nodes, nodes, 2)."""
-        sheet = _head_sheet(face.tobytes(), face.dtype.str, self.nodes, self._rest)
+        from_points = _head_sheet(face.tobytes(), face.dtype.str, self.nodes, self._rest)
         moves = self._face - face[:468, :2]
         rings = self._rest.kept * np.tile(moves[_oval()], (len(_RINGS), 1))
-        way = np.zeros((self.nodes, self.nodes, 2), np.float32)
-        way[sheet.rows, sheet.columns] = sheet.from_points @ np.vstack([moves, rings]).astype(np.float32)
+        way = (from_points @ np.vstack([moves, rings]).astype(np.float32)).reshape(self.nodes, self.nodes, 2)
         if self._border is not None:
             way *= self._border
         return way
@@ -118,35 +117,19 @@ def _rest_of(face_bytes: bytes, dtype: str, body_follows: float) -> _Rest:
     return _Rest(outline, rings, _kept_motion(out, face, body_follows).reshape(-1, 1))
 
 
-@dataclass(frozen=True)
-class _HeadSheet:
-    """A face and the apron round it, whichever picture it is shown from; not to be written to.
-
-    Attributes:
-        rows, columns: (N,) nodes that it covers.
-        from_points: (N, 468 + rings) what the points of mesh and rings do, at the nodes.
-    """
-
-    rows: np.ndarray
-    columns: np.ndarray
-    from_points: csr_matrix
-
-
 # References of a clip's puppet are shown as one face, one after the other, and its triangles are painted once.
 @lru_cache(maxsize=4)
-def _head_sheet(face_bytes: bytes, dtype: str, nodes: int, rest: _Rest) -> _HeadSheet:
-    """The sheet of a face (478, 3), given by its bytes."""
+def _head_sheet(face_bytes: bytes, dtype: str, nodes: int, rest: _Rest) -> csr_matrix:
+    """What points of mesh and rings do, at all nodes (nodes * nodes, 468 + rings): a face, given by its bytes, and the
+    apron round it, whichever picture it is shown from. Not to be written to."""
     mesh = np.frombuffer(face_bytes, dtype).reshape(-1, 3)[:468, :2].astype(np.float64)
     triangles = _sheet()
     points = np.vstack([mesh, rest.pulled_by(mesh[_oval()])])
-    target = points[triangles]
+    target = points[triangles] * nodes
     seen, apron = np.flatnonzero(signed_areas(target) > 0), len(_apron())
     order = np.concatenate([seen[seen >= apron], seen[seen < apron]])
-    painted = paint(np.empty((nodes, nodes), np.int32), target * nodes, order)
-    rows, columns = np.nonzero(painted >= 0)
-    places = pixel_centres(nodes)[rows, columns]
-    from_points = interpolation(places, painted[rows, columns], target, triangles, len(points))
-    return _HeadSheet(rows, columns, from_points)
+    painted = paint(np.empty((nodes, nodes), np.int32), target, order)
+    return interpolation(painted, target, triangles, len(points))
 
 
 def _kept_motion(out: np.ndarray, face: np.ndarray, body_follows: float) -> np.ndarray:

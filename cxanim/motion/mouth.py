@@ -4,8 +4,6 @@ General idea: teeth do not stretch with the lips that uncover them. The upper on
 of the jaw, and the lips move before both. The inside is therefore laid out in the head's own axes, in eye distances,
 and seen through the opening of the lips. What the picture shows of its own inside keeps its place there; the rest is
 drawn in the picture's colours and light.
-
-Sizes of teeth: means of adults, with the eyes 62 mm apart (S. J. Nelson, "Wheeler's Dental Anatomy", 2014).
 """
 
 from dataclasses import dataclass
@@ -17,13 +15,10 @@ from cxanim.motion import landmarks as lm
 from cxanim.motion.head import head_axes, head_centre
 from cxanim.motion.inlay import Inlay, masked_window, stencil
 from cxanim.motion.pose import eye_distance
+from cxanim.motion.teeth import LOWER, UPPER, TeethRow, edge_at, places_in_row
 
-# Half a row of teeth, from the middle outwards: where each ends, in eye distances, as the curved row is seen.
-_UPPER_ENDS = np.array([0.137, 0.236, 0.335, 0.40, 0.44])
-_LOWER_ENDS = np.array([0.087, 0.180, 0.285, 0.36, 0.41])
-_ROW_HALF_WIDTH = 0.46
 _SHOWN_AT_REST = 0.032  # the upper teeth reach so far below the lip of a mouth that begins to open
-_LOWER_SHOWN, _MOST_LOWER = 0.015, 0.06
+LOWER_SHOWN, _MOST_LOWER = 0.015, 0.06
 _BEHIND_LIPS = 0.10
 _MOST_STRETCH = 1.3
 _OPEN = 0.02  # gap from which a mouth is open in the picture
@@ -70,7 +65,7 @@ class Mouth:
         self._gap = max(0.0, float(lower - upper))
         # Where the edges of the teeth would be in this face, its mouth at rest.
         self._upper_edge = float(upper + 0.3 * self._gap + _SHOWN_AT_REST)
-        self._lower_edge = float(lower - _LOWER_SHOWN - 0.15 * self._gap)
+        self._lower_edge = float(lower - LOWER_SHOWN - 0.15 * self._gap)
         self._jaw_y = float(upright[_JAW, 1].mean())
         # Of a mouth that is a little open upper teeth are seen, of a wide one lower ones too.
         self._own_top = float(upper)
@@ -171,7 +166,8 @@ class Mouth:
         # The tongue lies behind the lower teeth, lit from the front.
         tongue_top = bottom - 0.10 + 0.9 * x * x
         rise = np.clip((y - tongue_top) / 0.16, 0, 1)
-        _over(inside, self._tongue * (0.35 + 0.65 * rise[..., None]), _edge(y - tongue_top, 0.03) * (0.5 + 0.5 * rise))
+        tongue = edge_at(y - tongue_top, 0.03) * (0.5 + 0.5 * rise)
+        _over(inside, self._tongue * (0.35 + 0.65 * rise[..., None]), tongue)
         if self._has_teeth:
             self._draw_teeth(inside, x, y, bottom, soft)
         # Lips throw a shadow on what lies behind them, and less light comes to the corners.
@@ -184,18 +180,15 @@ class Mouth:
 
     def _draw_teeth(self, inside: np.ndarray, x: np.ndarray, y: np.ndarray, bottom: float, soft: float) -> None:
         """Both rows over what is drawn, in place; the edge of the lower one is at `bottom`."""
-        lower = _edge(y - (bottom + _scallop(x, _LOWER_ENDS, 0.012) + 0.25 * x * x), soft)
-        _over(inside, self._row(x, _LOWER_ENDS, 0.52), lower * _edge(_ROW_HALF_WIDTH - 0.06 - np.abs(x), 0.05))
-        edge = self._upper_edge - _scallop(x, _UPPER_ENDS, 0.020) - 0.22 * x * x
-        upper = _edge(edge - y, soft) * _edge(_ROW_HALF_WIDTH - np.abs(x), 0.05)
-        _over(inside, self._row(x, _UPPER_ENDS, 1.0), upper)
+        from_middle = places_in_row(x)
+        lower = edge_at(y - bottom - LOWER.edge[from_middle], soft)
+        _over(inside, self._lit(LOWER, from_middle), lower * LOWER.there[from_middle])
+        upper = edge_at(self._upper_edge - UPPER.edge[from_middle] - y, soft)
+        _over(inside, self._lit(UPPER, from_middle), upper * UPPER.there[from_middle])
 
-    def _row(self, x: np.ndarray, ends: np.ndarray, light: float) -> np.ndarray:
-        """Colour (..., 3) of a row of teeth: a little darker between them, much darker where it runs back."""
-        between = sum(np.exp(-(((np.abs(x) - end) / 0.011) ** 2)) for end in ends) + np.exp(-((x / 0.009) ** 2))
-        turned = 1 - 0.55 * np.clip(np.abs(x) / _ROW_HALF_WIDTH, 0, 1) ** 2
-        lit = (light * turned * (1 - 0.14 * between))[..., None]
-        return lit * self._teeth + (1 - lit) * self._cavity
+    def _lit(self, row: TeethRow, from_middle: np.ndarray) -> np.ndarray:
+        """Colour (..., 3) of a row of teeth."""
+        return (self._cavity + row.lit[:, None] * (self._teeth - self._cavity)).astype(np.float32)[from_middle]
 
     def _lay_own(self, inside: np.ndarray, x: np.ndarray, y: np.ndarray, jaw: float) -> None:
         """Lay what the picture itself shows over what is drawn: its upper part stays with the head, its lower part
@@ -208,7 +201,7 @@ class Mouth:
                              origin[1] + across[1, 0] * x + across[1, 1] * at], 2).astype(np.float32) - 0.5  # fmt: skip
             colour = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             known = cv2.remap(self._own, look, None, cv2.INTER_LINEAR, borderValue=0).astype(np.float32) / 255
-            _over(inside, colour, known * _edge(sign * (self._own_split - at), soft))
+            _over(inside, colour, known * edge_at(sign * (self._own_split - at), soft))
 
 
 def _shape(upright: np.ndarray) -> np.ndarray:
@@ -227,20 +220,6 @@ def _curve(upright: np.ndarray, numbers: tuple[int, ...], middle_x: float) -> tu
     points = upright[list(numbers), :2]
     order = np.argsort(points[:, 0])
     return points[order, 0] - middle_x, points[order, 1]
-
-
-def _scallop(x: np.ndarray, ends: np.ndarray, depth: float) -> np.ndarray:
-    """How far the edge of a row of teeth draws back, which it does between two of them."""
-    starts = np.concatenate([[0.0], ends[:-1]])
-    number = np.clip(np.searchsorted(ends, np.abs(x)), 0, len(ends) - 1)
-    along = (np.abs(x) - starts[number]) / (ends - starts)[number]
-    return depth * np.abs(2 * along - 1) ** 3
-
-
-def _edge(distance: np.ndarray, soft: float) -> np.ndarray:
-    """0 outside (negative), 1 inside, smooth over `soft`."""
-    u = np.clip(distance / soft * 0.5 + 0.5, 0, 1)
-    return u * u * (3 - 2 * u)
 
 
 def _over(inside: np.ndarray, colour: np.ndarray, weight: np.ndarray) -> None:

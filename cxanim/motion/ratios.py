@@ -4,6 +4,8 @@ General idea: a driver with narrow eyes who closes them moves the lids by little
 leave wide eyes half open; copied as a ratio (this eye is 80 % closed) it closes them whatever their shape.
 """
 
+import math
+
 import numpy as np
 
 from cxanim.motion import landmarks as lm
@@ -14,6 +16,7 @@ LEFT_LIDS = tuple(zip(lm.LEFT_EYE_UPPER[1:-1], lm.LEFT_EYE_LOWER[1:-1], strict=T
 LIPS = tuple(zip(lm.INNER_LIP_UPPER[1:-1], lm.INNER_LIP_LOWER[1:-1], strict=True))
 
 _LID_MEETING = 0.2  # closed lids meet a fifth of the way up from the lower one: the upper lid does the work
+_REACH = -0.5 * math.log(0.02)  # in squares of a radius: what is further away is not dragged along
 CLOSED_SHARE = 0.35  # MediaPipe's lids of a shut eye stay this share of a neutral opening apart
 
 
@@ -23,9 +26,10 @@ def eye_openness(face: np.ndarray) -> np.ndarray:
 
 
 def _openness(face: np.ndarray, lids: tuple[tuple[int, int], ...], outer: int, inner: int) -> float:
-    pairs = np.array(lids[1:-1])
-    gaps = np.linalg.norm(face[pairs[:, 0]] - face[pairs[:, 1]], axis=1)
-    return float(gaps.mean() / max(np.linalg.norm(face[outer] - face[inner]), 1e-6))
+    upper, lower = np.array(lids[1:-1]).T
+    across = face[[*upper, outer]] - face[[*lower, inner]]
+    *gaps, width = np.sqrt((across * across).sum(1)).tolist()
+    return sum(gaps) / len(gaps) / max(width, 1e-6)
 
 
 def eye_closure(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
@@ -94,14 +98,13 @@ def _drag(
     """Move `points` by `shifts` and their neighbours on the same side (above or below) with a falloff."""
     line_y = np.interp(face[:468, 0], *_sorted_curve(face[points, 0], face[points, 1]))
     on_side = face[:468, 1] <= line_y if above else face[:468, 1] >= line_y
-    away_x, away_y = (face[:468, None, axis] - face[None, points, axis] for axis in (0, 1))
-    weight = np.exp((away_x * away_x + away_y * away_y) * (-2 / radius**2))
-    reach = weight.max(1)
-    mixed = weight @ shifts / np.maximum(weight.sum(1, keepdims=True), 1e-9)
+    away_x, away_y = (face[None, :468, axis] - face[points, None, axis] for axis in (0, 1))
+    square = away_x * away_x + away_y * away_y
     # The opposite contour shares the corners and must not follow across the slit.
-    others = on_side & (reach > 0.02) & _OFF_CONTOURS
-    others[points] = False
-    moved[:468][others] += reach[others, None] * mixed[others]
+    others = np.flatnonzero(on_side & (square.min(0) < _REACH * radius**2) & _OFF_CONTOURS)
+    weight = np.exp(square[:, others] * (-2 / radius**2))
+    share = weight.max(0) / np.maximum(weight.sum(0), 1e-9)
+    moved[others] += share[:, None] * (weight.T @ shifts)
     moved[points] += shifts
 
 

@@ -43,11 +43,9 @@ class Sheet:
             return
         corners = corners - low
         painted = paint(np.empty((bottom - top, right - left), np.int32), corners, self._order)
-        rows, columns = np.nonzero(painted >= 0)
-        places = np.stack([columns + 0.5, rows + 0.5], axis=1)
-        shares = interpolation(places, painted[rows, columns], corners, self._triangles, len(self.points))
-        look = np.full((bottom - top, right - left, 2), -2, np.float32)
-        look[rows, columns] = shares @ self._look
+        look = interpolation(painted, corners, self._triangles, len(self.points)) @ self._look
+        look[painted.ravel() < 0] = -2
+        look = look.reshape(*painted.shape, 2)
         seen = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         under = canvas[top:bottom, left:right]
         clear = cv2.merge([255 - seen[..., 3]] * 4)

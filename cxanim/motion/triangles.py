@@ -59,31 +59,37 @@ def _spread(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return whole, np.cumsum(whole) - whole
 
 
-def interpolation(
-    places: np.ndarray, which: np.ndarray, target: np.ndarray, triangles: np.ndarray, points: int
-) -> csr_matrix:
-    """Matrix (N, points) that takes what is known at the points of a sheet to nodes: inside a triangle it is affine.
+def interpolation(painted: np.ndarray, corners: np.ndarray, triangles: np.ndarray, points: int) -> csr_matrix:
+    """Matrix (H W, points) that takes what is known at the points of a sheet to nodes: inside a triangle it is affine.
 
     Args:
-        places: (N, 2) the nodes.
-        which: (N,) number of the triangle that covers each.
-        target: (T, 3, 2) corners of the triangles.
+        painted: (H, W) which triangle covers each node, see `paint`.
+        corners: (T, 3, 2) of the triangles, as there.
         triangles: (T, 3) numbers of their points.
         points: how many there are.
 
-    A node may lie a little outside the triangle that painted it: thin ones are not followed far out. Rows sum to 1.
+    Where no triangle is, it says 0. A node may lie a little outside the triangle that painted it: thin ones are not
+    followed far out. Other rows sum to 1.
     """
-    edges = target[:, 1:] - target[:, :1]  # (T, 2, 2)
+    edges = corners[:, 1:] - corners[:, :1]  # (T, 2, 2)
     area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
     area = np.where(np.abs(area) < 1e-9, 1e-9, area)
-    across = np.stack([edges[:, 1, 1], -edges[:, 1, 0], -edges[:, 0, 1], edges[:, 0, 0]], 1) / area[:, None]
-    facts = np.concatenate([target[:, 0], across], axis=1)
-    x0, y0, ax, ay, bx, by = facts.astype(np.float32)[which].T
-    x, y = places[:, 0] - x0, places[:, 1] - y0
-    shares = np.empty((len(places), 3), np.float32)
-    shares[:, 1] = np.clip(x * ax + y * ay, -0.25, 1.25)
-    shares[:, 2] = np.clip(x * bx + y * by, -0.25, 1.25)
-    shares[:, 0] = 1 - shares[:, 1] - shares[:, 2]
-    corners = triangles.astype(np.int32)[which]
-    rows = np.arange(0, 3 * len(places) + 1, 3, dtype=np.int32)
-    return csr_matrix((shares.ravel(), corners.ravel(), rows), shape=(len(places), points))
+    across = np.stack([edges[:, 1, 1], -edges[:, 1, 0], -edges[:, 0, 1], edges[:, 0, 0]]) / area
+    covered = painted >= 0
+    rows, columns = np.nonzero(covered)
+    which = painted[covered]
+    facts = np.concatenate([corners[:, 0].T - 0.5, across]).astype(np.float32)
+    x0, y0, ax, ay, bx, by = np.take(facts, which, axis=1)
+    x, y = columns.astype(np.float32) - x0, rows.astype(np.float32) - y0
+    shares = np.empty((len(which), 3), np.float32)
+    one, other = _near(x * ax + y * ay), _near(x * bx + y * by)
+    shares[:, 0], shares[:, 1], shares[:, 2] = 1 - one - other, one, other
+    starts = np.zeros(covered.size + 1, np.int32)
+    np.cumsum(covered, out=starts[1:])
+    starts *= 3
+    numbers = np.take(triangles.astype(np.int32), which, axis=0)
+    return csr_matrix((shares.ravel(), numbers.ravel(), starts), shape=(covered.size, points))
+
+
+def _near(share: np.ndarray) -> np.ndarray:
+    return np.minimum(np.maximum(share, np.float32(-0.25)), np.float32(1.25))

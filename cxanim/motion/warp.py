@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from cxanim.motion.doubled import Doubled, bicubic
 from cxanim.motion.eye_frame import EYES
 from cxanim.motion.eyeballs import Eyeball
 from cxanim.motion.eyelids import Eyelid
@@ -81,6 +82,7 @@ class Warp:
         self._alpha = alpha
         self._margin_px = self.size_px // _MARGIN
         self._wide = self._with_margin(premultiplied=self._still is not None)
+        self._fine = Doubled(self._wide, face_px + self._margin_px)
 
     def show(self, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with its face as `face` (478, 3)."""
@@ -114,7 +116,7 @@ class Warp:
 
     def _fine_face(self, layer: FaceLayer) -> np.ndarray:
         """The face in its window, (h, w, 4)."""
-        fine = _fetched(self._wide, layer.look_px + np.float32(self._margin_px))
+        fine = self._fine.at(layer.look_px + np.float32(self._margin_px))
         if layer.guess is not None:
             self._guess(fine, layer, layer.guess)
         return fine
@@ -124,9 +126,9 @@ class Warp:
         if self._evened is None:
             width = (self.face[:468, 0].max() - self.face[:468, 0].min()) * self.size_px
             self._evened = _evened(self.picture, self._alpha, max(1.0, 0.07 * width))
-        texture = _fetched(self.picture, guess.look_px).astype(np.float32)
-        here = _fetched(self._evened, np.ascontiguousarray(layer.look_px[guess.rows, guess.columns]))
-        there = _fetched(self._evened, guess.look_px)
+        texture = bicubic(self.picture, guess.look_px).astype(np.float32)
+        here = bicubic(self._evened, np.ascontiguousarray(layer.look_px[guess.rows, guess.columns]))
+        there = bicubic(self._evened, guess.look_px)
         colour = texture + here.astype(np.float32) - there
         if self._still is not None:  # what it is blended into is premultiplied
             colour *= fine[guess.rows, guess.columns, 3:].astype(np.float32) / 255
@@ -161,8 +163,9 @@ def shown_together(warps: Sequence[Warp], shares: Sequence[float], face: np.ndar
         height, width = first.cover.shape
         under = moved[first.y0_px : first.y0_px + height, first.x0_px : first.x0_px + width]
         under[:] = cv2.blendLinear(fine, np.ascontiguousarray(under), first.cover, 1 - first.cover)
-    alpha = np.ascontiguousarray(moved[..., 3])
-    shown, still = np.ascontiguousarray(moved[..., :3]), warps[0]._still
+    shown, alpha = np.empty((*moved.shape[:2], 3), np.uint8), np.empty(moved.shape[:2], np.uint8)
+    cv2.mixChannels([moved], [shown, alpha], [0, 0, 1, 1, 2, 2, 3, 3])
+    still = warps[0]._still
     if still is not None:
         shown = cv2.add(shown, cv2.multiply(still, cv2.merge([255 - alpha] * 3), scale=1 / 255))
     _lay_details(shown, warps, shares, face)
@@ -189,13 +192,12 @@ def _leading(shares: Sequence[float]) -> list[float]:
 
 
 def mixed(pictures: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
-    """Pictures (S, S, C) uint8 mixed by their shares, which sum to 1."""
-    if len(pictures) == 1:
-        return pictures[0]
-    mix = cv2.addWeighted(pictures[0], shares[0], pictures[1], shares[1], 0.0, dtype=cv2.CV_32F)
-    for picture, share in zip(pictures[2:], shares[2:], strict=True):
-        cv2.scaleAdd(picture.astype(np.float32), share, mix, mix)
-    return cv2.add(mix, 0.0, dtype=cv2.CV_8U)
+    """Pictures (S, S, C) uint8 mixed by their shares, which sum to 1; of more than two to within a grey level."""
+    mix, total = pictures[0], shares[0]
+    for picture, share in zip(pictures[1:], shares[1:], strict=True):  # in floats it takes ten times as long
+        total += share
+        mix = cv2.addWeighted(mix, 1 - share / total, picture, share / total, 0.0)
+    return mix
 
 
 def _evened(picture: np.ndarray, alpha: np.ndarray, sigma_px: float) -> np.ndarray:
@@ -204,8 +206,3 @@ def _evened(picture: np.ndarray, alpha: np.ndarray, sigma_px: float) -> np.ndarr
     colours = cv2.GaussianBlur(picture * person[..., None], (0, 0), sigma_px)
     weight = cv2.GaussianBlur(person, (0, 0), sigma_px)[..., None]
     return np.round(colours / np.maximum(weight, 1e-3)).clip(0, 255).astype(np.uint8)
-
-
-def _fetched(picture: np.ndarray, look_px: np.ndarray) -> np.ndarray:
-    # A bilinear look between pixels would take half of a picture's finest texture away.
-    return cv2.remap(picture, look_px, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

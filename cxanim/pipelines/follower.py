@@ -48,27 +48,25 @@ class Follower:
 
     def next(self, frame: np.ndarray) -> Pose:
         """The pose in the next frame; without a face where the one that is followed is not seen."""
-        if not self._repeats(frame):
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        if not self._repeats(grey):
             self._pose = self._look(frame)
-            self._looked_at = frame
+            self._looked_at = grey
         return self._pose
 
     def close(self) -> None:
         """Free the networks."""
         self._detector.close()
 
-    def _repeats(self, frame: np.ndarray) -> bool:
-        """Whether a frame shows what the last one that was looked at showed, by the face's place in it."""
-        if self._looked_at is None or self._looked_at.shape != frame.shape:
+    def _repeats(self, grey: np.ndarray) -> bool:
+        """Whether a frame (H, W) shows what the last one that was looked at showed, by the face's place in it."""
+        if self._looked_at is None or self._looked_at.shape != grey.shape:
             return False
         if self._parts != "face" or self._pose.face is None:
             return False
-        height, width = frame.shape[:2]
+        height, width = grey.shape
         place = Crop.around_faces([self._pose.face], width, height, margin=0.1)
-        now, before = (
-            cv2.cvtColor(place.cut(picture, _COMPARED_PX), cv2.COLOR_RGB2GRAY).astype(np.float32)
-            for picture in (frame, self._looked_at)
-        )
+        now, before = (place.cut(picture, _COMPARED_PX).astype(np.float32) for picture in (grey, self._looked_at))
         most_changed = float(cv2.blur(cv2.absdiff(now, before), (_COMPARED_PX // 8,) * 2).max())
         return most_changed < _REPEAT_SHARE * max(1.0, float(before.std()))
 

@@ -44,7 +44,9 @@ from cxanim.pipelines.pace import Pace, network_grades
 _CAMERA_FPS = 30.0
 _LOOKS_EVERY = 2
 _DAMPED = 0.7  # of the way that the last two looks foretell
-_LONGEST_LOOK_MS = 40.0  # for which a frame waits
+_LONGEST_LOOK_MS, _SURELY = 40.0, 0.75  # for which a frame waits; the share of it for which it does so again
+_OLDEST_LOOK_S = 0.5  # what was seen before that foretells nothing, however slow looks are
+_FORETOLD_S = 0.08  # between two frames at most, or each is worth a look
 _HOLD_S = 0.25  # for which somebody who is not seen is taken to stand as before
 _PARTS = ("face", "body", "left_hand", "right_hand")
 
@@ -254,10 +256,10 @@ class _Eyes:
     def __init__(self) -> None:
         self._detector: Detector | None = None
         self._mirrored = False
-        self._seen = self._fresh()
+        self._seen: Answers[tuple[float, Pose]] = Answers()
         self._looks: list[tuple[float, Pose]] = []
         self._calm: dict[str, OneEuro] = {}
-        self._time_s = -np.inf
+        self._time_s, self._look_ms = -np.inf, 0.0
 
     def look(self, frame: np.ndarray, time_s: float, settings: LiveSettings) -> Pose:
         """The pose in a frame, calmed; without a body where nobody is seen."""
@@ -265,16 +267,22 @@ class _Eyes:
             self.close()
             self._detector, self._mirrored = Detector("body"), settings.mirror
         detector, seen = self._detector, self._seen
+        step_s, self._time_s = time_s - self._time_s, time_s
 
         def look() -> tuple[float, Pose]:
+            began_s = time.perf_counter()
             found = detector.detect(cv2.flip(frame, 1) if settings.mirror else frame)
+            self._look_ms = 1000 * (time.perf_counter() - began_s)
             return time_s, found if found.body is not None and shows_a_figure(found.body) else Pose()
 
-        seen.waits = not settings.adapt or seen.asks_every * seen.picture_ms < _LONGEST_LOOK_MS
+        is_somebody_there = bool(self._looks) and self._looks[-1][1].body is not None
+        seen.asks_every = _LOOKS_EVERY if is_somebody_there and step_s < _FORETOLD_S else 1
+        is_old = bool(self._looks) and time_s - self._looks[-1][0] > _OLDEST_LOOK_S
+        longest_ms = _LONGEST_LOOK_MS * (1 if seen.waits else _SURELY)
+        seen.waits = is_old or not settings.adapt or self._look_ms < longest_ms
         newest = seen.newest(look)
         if newest is not None and (not self._looks or newest[0] > self._looks[-1][0]):
             self._looks = [*self._looks[-1:], newest]
-        step_s, self._time_s = time_s - self._time_s, time_s
         return self._calmed(self._foretold(time_s), step_s, settings.smoothing)
 
     def close(self) -> None:
@@ -282,13 +290,7 @@ class _Eyes:
         self._seen.close()
         if self._detector is not None:
             self._detector.close()
-        self._detector, self._seen, self._looks, self._calm = None, self._fresh(), [], {}
-
-    @staticmethod
-    def _fresh() -> Answers[tuple[float, Pose]]:
-        answers: Answers[tuple[float, Pose]] = Answers()
-        answers.asks_every = _LOOKS_EVERY
-        return answers
+        self._detector, self._seen, self._looks, self._calm = None, Answers(), [], {}
 
     def _foretold(self, time_s: float) -> Pose:
         """Where the last two looks say that a body is now: where it was seen last, if they are far apart."""
