@@ -87,17 +87,55 @@ def test_what_is_foretold_lies_on_the_way(live: LiveFigure):
 def test_a_slow_look_is_not_waited_for(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
     before, go, detect = follow(live, list(range(52))), threading.Event(), PretendDetector.detect
     monkeypatch.setattr(PretendDetector, "detect", lambda self, frame: go.wait(20) and detect(self, frame))
-    live._eyes._seen.picture_ms = 1000.0
+    live._eyes._look_ms = 1000.0
     meanwhile = follow(live, list(range(52, 58)), 52 * STEP_S)
     assert not go.is_set()
-    heights = np.array([body[LEFT_WRIST, 1] for body in [before[-1], *meanwhile]])
-    assert heights[2] < heights[0] and (np.diff(heights) <= 1e-6).all()  # on, as foretold, and no farther than that
+    heights = np.array([body[LEFT_WRIST, 1] for body in [*before[-2:], *meanwhile]])
+    step = heights[0] - heights[1]
+    assert step > 0 and (np.abs(heights[2:] - heights[1]) < 1.5 * step).all()  # no farther than a frame foretells
+    assert abs(heights[-1] - heights[-2]) < 1e-6  # and then it stays where it was seen
     go.set()
     live._eyes._seen._beside.wait()
     after = follow(live, list(range(58, 75)), 58 * STEP_S)
     assert np.abs(after[-1] - PretendDetector.poses[74].need_body())[LEFT_WRIST, :2].max() < 0.05
     live.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("cxanim-beside")]
+
+
+def test_hands_that_are_foretold_keep_their_shape(live: LiveFigure):
+    eyes, random = live._eyes, np.random.default_rng(0)
+    hands = [random.random((21, 3)).astype(np.float32) for _ in range(2)]
+    eyes._looks = [
+        (place * STEP_S, Pose(body=body_at_rest() + np.float32(0.01 * place), left_hand=hand))
+        for place, hand in enumerate(hands)
+    ]
+    foretold = eyes._foretold(2 * STEP_S)
+    moved = foretold.left_hand - hands[1]
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=1e-6)
+    np.testing.assert_allclose(moved[0], 0.5 * (hands[1] - hands[0]).mean(0), atol=1e-5)
+    np.testing.assert_allclose(foretold.body[LEFT_WRIST, 0] - body_at_rest()[LEFT_WRIST, 0], 0.015, atol=1e-5)
+    late = eyes._foretold(8 * STEP_S)
+    assert late is eyes._looks[1][1]  # a quarter of a second later nothing is foretold
+
+
+def test_every_frame_is_looked_at_where_nothing_can_be_foretold(live: LiveFigure):
+    follow(live, [NOBODY] * 20)
+    assert PretendDetector.looks == 20
+    slowly, before = 0.1, PretendDetector.looks
+    for place in range(10):
+        live.follow(frame(place), 20 * STEP_S + place * slowly)
+    assert PretendDetector.looks == before + 10
+
+
+def test_after_a_pause_somebody_is_looked_at_anew_however_slow_that_is(live: LiveFigure):
+    follow(live, list(range(52)))
+    live._eyes._look_ms = 1000.0
+    after = live.follow(frame(75), 52 * STEP_S + 3).need_body()
+    follow(live, [75] * 30, 53 * STEP_S + 3)
+    live._eyes._look_ms = 1000.0
+    again = live.follow(frame(40), 200.0).need_body()
+    assert live._eyes._looks[-1][1] is PretendDetector.poses[40]
+    assert np.abs(again - after).max() < 1  # and nothing jumps out of the picture
 
 
 def test_who_leaves_lets_the_figure_come_to_rest_and_nothing_jumps(live: LiveFigure):

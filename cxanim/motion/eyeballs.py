@@ -8,8 +8,9 @@ iris hides that. At the picture's own gaze nothing is made up.
 import cv2
 import numpy as np
 
-from cxanim.motion.eye_frame import Eye, EyeFrame, places
-from cxanim.motion.inlay import Inlay, masked_window, spread, stencil
+from cxanim.motion.eye_frame import Eye, EyeFrame
+from cxanim.motion.inlay import Inlay, spread, stencil
+from cxanim.motion.shown_face import ShownFace
 
 _PATCH = (64, 96)  # rows and columns of an eyeball's own picture
 _REACH = 0.65  # how far it goes from the middle of the eye, in widths of the eye
@@ -34,26 +35,23 @@ class Eyeball:
         self._radius = float(np.linalg.norm(rim, axis=1).mean() / self._was.width_px)
         self._white, self._disc = self._taken_apart()
 
-    def seen(self, face_px: np.ndarray) -> Inlay | None:
-        """The eyeball in the slit of a face (478, 2); None where nothing of it is seen."""
-        now = EyeFrame.of(face_px, self._eye)
-        found = masked_window(face_px[list(self._eye.contour)], self._picture.shape[0])
-        opening = now.opening(face_px, self._eye)
+    def seen(self, shown_face: ShownFace) -> Inlay | None:
+        """The eyeball in the slit of a face; None where nothing of it is seen."""
+        eye = shown_face.eye(self._eye)
         # A slit narrower than a pixel shows nothing.
-        shown = float(np.clip(opening * now.width_px - 0.4, 0, 1))
-        if found is None or shown == 0:
+        shown = min(1.0, eye.opening * eye.frame.width_px - 0.4)
+        slit = shown_face.slit(self._eye) if shown > 0 else None
+        if slit is None:
             return None
-        x0, y0, mask = found
-        along, down = now.inside(places(x0, y0, mask.shape))
         # An eye opened wider than the picture's is stretched.
-        down = down * np.float32(min(1.0, self._opening / max(opening, 1e-6)))
+        along, down = slit.along, slit.down * np.float32(min(1.0, self._opening / max(eye.opening, 1e-6)))
         eyeball = self._was.fetch(self._picture, along, down).astype(np.float32)
-        shift = np.array(now.inside(face_px[self._eye.iris[0]])) - self._iris
+        shift = np.array(eye.frame.inside(shown_face.face_px[self._eye.iris[0]])) - self._iris
         shift = np.clip(shift, (-0.32, -0.8 * self._radius), (0.32, 0.8 * self._radius))
         moved = float(np.clip(np.linalg.norm(shift) / (0.15 * self._radius), 0, 1))
         if moved > 0:
             eyeball += moved * (self._looking(along, down, shift) - eyeball)
-        return Inlay(x0, y0, eyeball, mask * np.float32(shown))
+        return Inlay(slit.x0_px, slit.y0_px, eyeball, slit.mask * np.float32(shown))
 
     def _looking(self, along: np.ndarray, down: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """White and iris, the iris out of its place by `shift`."""

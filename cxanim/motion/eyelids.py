@@ -8,8 +8,9 @@ the eye, with the picture's own grain. Its edge is the picture's own, as dark as
 import cv2
 import numpy as np
 
-from cxanim.motion.eye_frame import Eye, EyeFrame, places
-from cxanim.motion.inlay import Inlay, masked_window, spread
+from cxanim.motion.eye_frame import Eye, EyeFrame
+from cxanim.motion.inlay import Inlay, spread
+from cxanim.motion.shown_face import ShownFace
 
 _PATCH = (96, 128)  # rows and columns of the skin's own picture
 _REACH = 0.9  # how far it goes from the middle of the eye, in widths of the eye
@@ -43,20 +44,15 @@ class Eyelid:
         below = self._was.fetch(picture, x, y + _GRAIN_BELOW).astype(np.float32)
         self._grain = np.clip(below - cv2.GaussianBlur(below, (0, 0), 1.2), -_MOST_GRAIN, _MOST_GRAIN)
 
-    def seen(self, face_px: np.ndarray) -> Inlay | None:
-        """The lid of a face (478, 2), as far as it has come down, from its fold to its edge; None of an open eye."""
-        now = EyeFrame.of(face_px, self._eye)
-        closing = float(np.clip(1.6 * (1 - now.opening(face_px, self._eye) / self._opening) - 0.15, 0, 1))
-        if closing == 0:
+    def seen(self, shown_face: ShownFace) -> Inlay | None:
+        """The lid of a face, as far as it has come down, from its fold to its edge; None of an open eye."""
+        eye, face_px = shown_face.eye(self._eye), shown_face.face_px
+        closing = min(1.0, 1.6 * (1 - eye.opening / self._opening) - 0.15)
+        slit = shown_face.lid(self._eye, _LASHES) if closing > 0 else None
+        if slit is None:
             return None
-        outline = np.vstack([face_px[list(self._eye.fold)], face_px[list(self._eye.upper[::-1])]])
-        grow_px = max(1, round(_LASHES * now.width_px))
-        found = masked_window(outline, self._picture.shape[0], grow_px)
-        if found is None:
-            return None
-        x0, y0, mask = found
-        along, down = now.inside(places(x0, y0, mask.shape))
-        fold, edge = (now.height(along, face_px, numbers) for numbers in (self._eye.fold, self._eye.upper))
+        along, down = slit.along, slit.down
+        fold, edge = (eye.frame.height(along, face_px, numbers) for numbers in (self._eye.fold, self._eye.upper))
         lid = _looked_up(self._skin, along, down) + _looked_up(self._grain, along, down)
         up = edge - down
         # Under the brow's ridge it is a little darker, and lighter where it lies over the eyeball.
@@ -68,7 +64,7 @@ class Eyelid:
         # Over the fold it passes into the picture. Shut, it hides what the lower lid has kept of the eye.
         under = 1.6 * _LINE + 0.06 * float(np.clip((closing - 0.7) / 0.3, 0, 1))
         there = _rise((down - fold) / _FOLD + 0.4) * _rise((up + under) / _LINE) * inside
-        return Inlay(x0, y0, lid, (mask * (closing * there)).astype(np.float32))
+        return Inlay(slit.x0_px, slit.y0_px, lid, (slit.mask * (closing * there)).astype(np.float32))
 
     def _filled(self, patch: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The skin round the eye, spread over where the eye is."""

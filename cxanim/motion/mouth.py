@@ -6,41 +6,21 @@ and seen through the opening of the lips. What the picture shows of its own insi
 drawn in the picture's colours and light.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from cxanim.motion import landmarks as lm
-from cxanim.motion.head import head_axes, head_centre
-from cxanim.motion.inlay import Inlay, masked_window, stencil
-from cxanim.motion.pose import eye_distance
+from cxanim.motion.inlay import Inlay, stencil
+from cxanim.motion.shown_face import ShownFace
 from cxanim.motion.teeth import LOWER, UPPER, TeethRow, edge_at, places_in_row
 
 _SHOWN_AT_REST = 0.032  # the upper teeth reach so far below the lip of a mouth that begins to open
-LOWER_SHOWN, _MOST_LOWER = 0.015, 0.06
+_LOWER_SHOWN, _MOST_LOWER = 0.015, 0.06
 _BEHIND_LIPS = 0.10
 _MOST_STRETCH = 1.3
 _OPEN = 0.02  # gap from which a mouth is open in the picture
 _TEETH_HUE = 0.6  # how much of the skin's hue teeth have
 _JAW = [152, 175, 199, 200, 17]
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A face in its head's own axes, and the way from there into the picture."""
-
-    upright: np.ndarray
-    origin_px: np.ndarray
-    across_px: np.ndarray  # (2, 2): columns are one eye distance to the left of the subject and down the face
-
-    @classmethod
-    def of(cls, face: np.ndarray, size_px: int, depth: float) -> "_Seen":
-        """Args: depth: of the plane of the teeth, in eye distances behind the centre of the head."""
-        axes, centre, unit = head_axes(face), head_centre(face), eye_distance(face)
-        upright = (face - centre) @ axes / unit
-        origin = (centre + unit * depth * axes[:, 2])[:2] * size_px
-        return cls(upright, origin, axes[:2, :2] * unit * size_px)
 
 
 class Mouth:
@@ -55,17 +35,17 @@ class Mouth:
     def __init__(self, picture: np.ndarray, source: np.ndarray, *, teeth: bool = True):
         self._picture, self._has_teeth = picture, teeth
         size = picture.shape[0]
-        axes, centre, unit = head_axes(source), head_centre(source), eye_distance(source)
-        upright = (source - centre) @ axes / unit
+        seen = ShownFace(source, size)
+        self._upright = upright = seen.upright
         self._depth = float(upright[list(lm.INNER_LIPS), 2].mean() + _BEHIND_LIPS)
-        self._source = _Seen.of(source, size, self._depth)
+        self._origin_px, self._across_px = _plane_of_teeth(seen, self._depth)
         self._shape = _shape(upright)
         self._middle_x = float(upright[[13, 14], 0].mean())
         upper, lower = upright[13, 1], upright[14, 1]
         self._gap = max(0.0, float(lower - upper))
         # Where the edges of the teeth would be in this face, its mouth at rest.
         self._upper_edge = float(upper + 0.3 * self._gap + _SHOWN_AT_REST)
-        self._lower_edge = float(lower - LOWER_SHOWN - 0.15 * self._gap)
+        self._lower_edge = float(lower - _LOWER_SHOWN - 0.15 * self._gap)
         self._jaw_y = float(upright[_JAW, 1].mean())
         # Of a mouth that is a little open upper teeth are seen, of a wide one lower ones too.
         self._own_top = float(upper)
@@ -95,45 +75,38 @@ class Mouth:
         self._cavity = 0.16 * lip + 0.02 * grey
         self._tongue = 0.72 * lip + 0.06 * grey * np.array([1.0, 0.55, 0.55], np.float32)
 
-    def seen(self, face: np.ndarray) -> Inlay | None:
-        """What is seen between the lips of `face` (478, 3); None where they are shut, or as in the picture."""
-        size = self._picture.shape[0]
-        now = _Seen.of(face, size, self._depth)
-        lips = face[list(lm.INNER_LIPS), :2] * size
-        gaps = np.linalg.norm(face[list(lm.INNER_LIP_UPPER), :2] - face[list(lm.INNER_LIP_LOWER), :2], axis=1) * size
+    def seen(self, shown_face: ShownFace) -> Inlay | None:
+        """What is seen between the lips of a face; None where they are shut, or as in the picture."""
+        face_px, upright = shown_face.face_px, shown_face.upright
+        gaps = np.linalg.norm(face_px[list(lm.INNER_LIP_UPPER)] - face_px[list(lm.INNER_LIP_LOWER)], axis=1)
         # A slit narrower than a pixel shows nothing, and lips as in the picture what they show there.
-        moved = np.abs(_shape(now.upright) - self._shape).max()
+        moved = np.abs(_shape(upright) - self._shape).max()
         shown = float(np.clip(gaps.max() - 0.5, 0, 1) * np.clip(moved / 0.02 - 0.1, 0, 1))
-        found = masked_window(lips, size)
-        if found is None or shown == 0:
+        found = shown_face.lips_window if shown > 0 else None
+        if found is None:
             return None
         x0, y0, mask = found
         height, width = mask.shape
-        columns, rows = np.meshgrid(
-            np.arange(x0, x0 + width, dtype=np.float32) + 0.5, np.arange(y0, y0 + height, dtype=np.float32) + 0.5
-        )
-        into = np.linalg.inv(now.across_px).astype(np.float32)
-        away_x, away_y = columns - np.float32(now.origin_px[0]), rows - np.float32(now.origin_px[1])
-        x, y = into[0, 0] * away_x + into[0, 1] * away_y, into[1, 0] * away_x + into[1, 1] * away_y
+        origin_px, across_px = _plane_of_teeth(shown_face, self._depth)
         # A mouth that goes up or to the side as a whole takes its inside along: so far is the head itself not known.
-        shift_x, shift_y = self._shift(now.upright)
-        x, y = x - np.float32(shift_x), y - np.float32(shift_y)
+        shift_x, shift_y = shift = self._shift(upright)
+        into = np.linalg.inv(across_px)
+        corner = into @ ((x0 + 0.5, y0 + 0.5) - origin_px) - shift
+        right, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+        x, y = (
+            np.float32(first) + np.float32(step_x) * right + np.float32(step_y) * down
+            for first, (step_x, step_y) in zip(corner, into, strict=True)
+        )
         # Lips that open without the chin still show no more than the tips of the lower teeth.
         jaw = max(
-            float(now.upright[_JAW, 1].mean()) - self._jaw_y - shift_y,
-            float(now.upright[14, 1]) - shift_y - _MOST_LOWER - self._lower_edge,
+            float(upright[_JAW, 1].mean()) - self._jaw_y - shift_y,
+            float(upright[14, 1]) - shift_y - _MOST_LOWER - self._lower_edge,
         )
-        inside = self._drawn(
-            x - self._middle_x,
-            y,
-            now,
-            (shift_x, shift_y),
-            jaw,
-            1 / max(float(np.linalg.norm(now.across_px[:, 1])), 1e-6),
-        )
+        pixel = 1 / max(float(np.linalg.norm(across_px[:, 1])), 1e-6)
+        inside = self._drawn(x - np.float32(self._middle_x), y, upright, shift, jaw, pixel)
         if self._gap > _OPEN:
             # A little wider or further open than in the picture, its own inside is stretched: no gap is seen round it.
-            width, height = np.clip(_extent(now.upright) / _extent(self._source.upright), 1.0, _MOST_STRETCH)
+            width, height = np.clip(_extent(upright) / _extent(self._upright), 1.0, _MOST_STRETCH)
             x = self._middle_x + (x - self._middle_x) / np.float32(width)
             y = self._own_top + (y - self._own_top) / np.float32(height)
             self._lay_own(inside, x, y, jaw)
@@ -141,13 +114,13 @@ class Mouth:
 
     def _shift(self, upright: np.ndarray) -> tuple[float, float]:
         """How far the mouth has gone as a whole: to the left of the subject, and down as far as both lips have."""
-        move = upright[list(lm.INNER_LIPS), :2] - self._source.upright[list(lm.INNER_LIPS), :2]
-        upper, lower = (upright[number, 1] - self._source.upright[number, 1] for number in (13, 14))
+        move = upright[list(lm.INNER_LIPS), :2] - self._upright[list(lm.INNER_LIPS), :2]
+        upper, lower = (upright[number, 1] - self._upright[number, 1] for number in (13, 14))
         together = min(abs(upper), abs(lower)) * np.sign(upper) if upper * lower > 0 else 0.0
         return float(move[:, 0].mean()), float(together)
 
     def _drawn(
-        self, x: np.ndarray, y: np.ndarray, now: _Seen, shift: tuple[float, float], jaw: float, pixel: float
+        self, x: np.ndarray, y: np.ndarray, upright: np.ndarray, shift: tuple[float, float], jaw: float, pixel: float
     ) -> np.ndarray:
         """Cavity, tongue and teeth at places in the head's own axes (x from the middle), in eye distances.
 
@@ -157,7 +130,7 @@ class Mouth:
         """
         soft = max(pixel, 0.008)
         upper_lip, lower_lip = (
-            np.interp(x, *_curve(now.upright, lip, self._middle_x + shift[0])).astype(np.float32) - np.float32(shift[1])
+            np.interp(x, *_curve(upright, lip, self._middle_x + shift[0])).astype(np.float32) - np.float32(shift[1])
             for lip in (lm.INNER_LIP_UPPER, lm.INNER_LIP_LOWER)
         )
         inside = np.empty((*x.shape, 3), np.float32)
@@ -196,12 +169,19 @@ class Mouth:
         soft = max(0.15 * self._gap, 0.01)
         for down, sign in ((jaw, -1.0), (0.0, 1.0)):
             at = y - down
-            origin, across = self._source.origin_px, self._source.across_px
+            origin, across = self._origin_px, self._across_px
             look = np.stack([origin[0] + across[0, 0] * x + across[0, 1] * at,
                              origin[1] + across[1, 0] * x + across[1, 1] * at], 2).astype(np.float32) - 0.5  # fmt: skip
             colour = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             known = cv2.remap(self._own, look, None, cv2.INTER_LINEAR, borderValue=0).astype(np.float32) / 255
             _over(inside, colour, known * edge_at(sign * (self._own_split - at), soft))
+
+
+def _plane_of_teeth(shown_face: ShownFace, depth: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the picture the centre of the head would be, so many distances of the eyes behind it, (2,), and as
+    columns (2, 2) one such distance to the left of the subject and down the face."""
+    axes, unit, size = shown_face.axes, shown_face.unit, shown_face.size_px
+    return (shown_face.centre + unit * depth * axes[:, 2])[:2] * size, axes[:2, :2] * unit * size
 
 
 def _shape(upright: np.ndarray) -> np.ndarray:

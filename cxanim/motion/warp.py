@@ -20,6 +20,7 @@ from cxanim.motion.matte import background_plate, face_stencil, reach_of
 from cxanim.motion.mesh import BODY_FOLLOWS, Edges, MeshMap, upsampled
 from cxanim.motion.mouth import Mouth
 from cxanim.motion.ratios import eye_openness
+from cxanim.motion.shown_face import ShownFace
 
 _SHUT = 0.1  # openness of an eye
 _MARGIN = 4  # a quarter of the picture is made beyond each of its edges
@@ -135,12 +136,12 @@ class Warp:
         window = fine[guess.rows, guess.columns, :3]
         window[:] = np.clip(window + guess.share[..., None] * (colour - window), 0, 255)
 
-    def _details(self, face: np.ndarray, face_px: np.ndarray) -> list[Inlay | None]:
+    def _details(self, shown_face: ShownFace) -> list[Inlay | None]:
         """What is laid over the moved picture: eyeballs, lids and the inside of the mouth, in this order."""
         eyes = [
-            part[eye].seen(face_px) if eye in part else None for eye in EYES for part in (self._eyeballs, self._lids)
+            part[eye].seen(shown_face) if eye in part else None for eye in EYES for part in (self._eyeballs, self._lids)
         ]
-        return [*eyes, self._mouth.seen(face)]
+        return [*eyes, self._mouth.seen(shown_face)]
 
 
 def shown_together(warps: Sequence[Warp], shares: Sequence[float], face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -173,9 +174,8 @@ def shown_together(warps: Sequence[Warp], shares: Sequence[float], face: np.ndar
 
 
 def _lay_details(canvas: np.ndarray, warps: Sequence[Warp], shares: Sequence[float], face: np.ndarray) -> None:
-    face_px = face[:, :2].astype(np.float64) * canvas.shape[0]
-    leading = _leading(shares)
-    details = [warp._details(face, face_px) for warp, _ in zip(warps, leading, strict=False)]
+    leading, shown_face = _leading(shares), ShownFace(face, len(canvas))
+    details = [warp._details(shown_face) for warp, _ in zip(warps, leading, strict=False)]
     for inlays in zip(*details, strict=True):
         there = [(inlay, share) for inlay, share in zip(inlays, leading, strict=True) if inlay is not None]
         if there:

@@ -43,7 +43,9 @@ from cxanim.pipelines.pace import Pace, network_grades
 
 _CAMERA_FPS = 30.0
 _LOOKS_EVERY = 2
-_DAMPED = 0.7  # of the way that the last two looks foretell
+# Of the way that the last two looks foretell so much is gone one frame later, and the less the later, down to nothing:
+# what dancers do a tenth of a second later is better told by where they were (docs/log.md, 2026-11-29).
+_GONE, _FADES_S = 0.5, 0.1
 _LONGEST_LOOK_MS, _SURELY = 40.0, 0.75  # for which a frame waits; the share of it for which it does so again
 _OLDEST_LOOK_S = 0.5  # what was seen before that foretells nothing, however slow looks are
 _FORETOLD_S = 0.08  # between two frames at most, or each is worth a look
@@ -293,18 +295,22 @@ class _Eyes:
         self._detector, self._seen, self._looks, self._calm = None, Answers(), [], {}
 
     def _foretold(self, time_s: float) -> Pose:
-        """Where the last two looks say that a body is now: where it was seen last, if they are far apart."""
+        """Where the last two looks say that a body is now; hands and face go along whole, so that none is torn."""
         last_s, last = self._looks[-1]
         if len(self._looks) < 2 or time_s == last_s:
             return last
         before_s, before = self._looks[0]
-        if last.body is None or before.body is None or not 0 < last_s - before_s < LONGEST_STEP_S:
+        gone = _GONE * np.clip(1 - (time_s - last_s - 1 / _CAMERA_FPS) / _FADES_S, 0, 1)
+        if last.body is None or before.body is None or gone == 0:
             return last
-        share = _DAMPED * min(1.0, (time_s - last_s) / (last_s - before_s))
+        share = np.float32(gone * min(1.0, (time_s - last_s) / (last_s - before_s)))
         parts = {}
         for name in _PARTS:
             one, other = getattr(before, name), getattr(last, name)
-            parts[name] = other if one is None or other is None else other + np.float32(share) * (other - one)
+            parts[name] = other
+            if one is not None and other is not None:
+                way = other - one
+                parts[name] = other + share * (way if name == "body" else way.mean(0))
         parts["body"][:, 3] = last.body[:, 3]
         return Pose(**parts)
 
