@@ -41,7 +41,7 @@ from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.refine import Refiner, Word
 from cxanim.pipelines.render import Renderer
 from cxanim.pipelines.steady import Steady
-from cxanim.ui import live_stages
+from cxanim.ui import live_frames
 from cxanim.ui.examples import make_examples
 from cxanim.ui.live_route import ANSWER, FRAME, STAGES
 from cxanim.video import open_video
@@ -66,18 +66,27 @@ function numberIn(source, width) {
   for (let bit = 0; bit < bits; bit++) number = 2 * number + (pixels[4 * (16 * bit + 8)] > 127);
   return number;
 }
-const toBlob = HTMLCanvasElement.prototype.toBlob;
+const toBlob = HTMLCanvasElement.prototype.toBlob, copyTo = VideoFrame.prototype.copyTo;
 HTMLCanvasElement.prototype.toBlob = function (...rest) {
   if (this.className !== "puppet") window.sent.push(numberIn(this, this.width));
   return toBlob.apply(this, rest);
 };
-async function numberOf(frame) {  // its brightness alone is copied, and of that a strip: a canvas costs a core a tenth
+VideoFrame.prototype.copyTo = function (bytes, how) {  // without a part in mind it is the page, which sends it whole
+  const done = copyTo.call(this, bytes, how), place = how ? 0 : window.sent.push(null), width = this.displayWidth;
+  return how ? done : done.then(() => { window.sent[place - 1] = numberAt(bytes, 8 * width, width); });
+};
+function numberAt(bytes, start, width) {
+  const scale = width / CAMERA_PX;
+  let number = 0;
+  for (let bit = 0; bit < bits; bit++) number = 2 * number + (bytes[start + Math.round((16 * bit + 8) * scale)] > 127);
+  return number;
+}
+async function numberOf(frame) {  // its brightness alone is copied, and of that a strip: a canvas costs more
   const scale = frame.displayWidth / CAMERA_PX, wide = 2 * Math.ceil(bits * 8 * scale);
   const bytes = new Uint8Array(3 * wide), rect = { x: 0, y: 2 * Math.round(4 * scale), width: wide, height: 2 };
   await frame.copyTo(bytes, { rect });
+  const number = numberAt(bytes, 0, frame.displayWidth);
   frame.close();
-  let number = 0;
-  for (let bit = 0; bit < bits; bit++) number = 2 * number + (bytes[Math.round((16 * bit + 8) * scale)] > 127);
   return number;
 }
 window.watchStage = () => {
@@ -343,11 +352,11 @@ def timed_parts() -> dict[str, list[float]]:
         setattr(where, method, timed_work)
 
     for name, where, method in (
-        ("decode", live_stages, "decode_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
+        ("decode", live_frames, "decode_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
         ("begin", LivePuppet, "begin"), ("finish", LivePuppet, "finish"),
         ("warp", Renderer, "_aligned"), ("layout", render, "draw_layout"),
         ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", Word, "carried_out"),
-        ("steady", Steady, "next"), ("encode", live_stages, "encode_jpeg"),
+        ("steady", Steady, "next"), ("encode", live_frames, "encode_jpeg"),
     ):  # fmt: skip
         timed(name, where, method)
     return took

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 import torch
 from faces import astronaut, crop
 
-from cxanim.errors import BadSetting, CannotWrite
+from cxanim.errors import BadSetting, CannotWrite, UnreadableImage
 from cxanim.models.crn import Window
 from cxanim.motion.expression import Expression
 from cxanim.motion.head import way_in_picture
@@ -517,14 +518,30 @@ def test_an_error_is_told_and_nothing_comes_after():
 
 
 def test_a_frame_that_is_no_picture_is_left_out(puppet):
-    from cxanim.ui.live_stages import _decoded
+    from cxanim.ui.live_frames import decoded
 
     told: list[Shown] = []
-    loop = LiveLoop(Pretend(), told.append, pytest.fail, decode=_decoded)
+    loop = LiveLoop(Pretend(), told.append, pytest.fail, decode=decoded)
     loop.offer(CameraFrame(0, 0, b"no picture"))
     wait_for(lambda: told)
     loop.close()
     assert told[0].picture is None
+
+
+@pytest.mark.parametrize("name", ["I420", "NV12"])
+def test_a_frame_as_the_camera_gives_it(name: str):
+    from cxanim.ui.live_frames import decoded
+
+    rgb = np.kron(np.random.default_rng(0).integers(30, 220, (6, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    planes = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)
+    if name == "NV12":  # the colours one beside the other instead of one after the other
+        planes[24:] = planes[24:].reshape(2, -1).T.reshape(12, 32)
+    content = name.encode() + struct.pack("<HH", 32, 24) + planes.tobytes()
+    assert np.abs(decoded(content).astype(int) - rgb).max() <= 6
+    short, odd = content[:-1], name.encode() + struct.pack("<HH", 31, 24) + planes.tobytes()
+    for bad in (short, odd, content + b"x", content[:4], content[:7], name.encode() + bytes(4)):
+        with pytest.raises(UnreadableImage):
+            decoded(bad)
 
 
 def test_closing_ends_the_threads():

@@ -22,6 +22,12 @@ Opened = Callable[..., AbstractContextManager[Page]]
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 # A browser in which no WebSocket passes, and one that tells of its sockets.
 NO_SOCKETS = "window.WebSocket = class { constructor() { setTimeout(() => this.onclose({}), 20); } close() {} };"
+# The first letters of a frame's picture, after its head of 16 bytes.
+SENT = """const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (what) {
+  what.slice(16, 20).arrayBuffer().then((head) => { window.sent = String.fromCharCode(...new Uint8Array(head)); });
+  return send.call(this, what);
+};"""
 SOCKETS = """window.sockets = [];
 window.WebSocket = class extends WebSocket { constructor(...place) { super(...place); window.sockets.push(this); } };"""
 
@@ -133,6 +139,15 @@ def test_somebody_becomes_the_puppet(opened: Opened, tmp_path: Path):
         wait_for_frames(page)
         stage.locator("[name=start]").click()
         expect(stage.locator("[name=start]")).to_have_text("Start the camera")
+
+
+@pytest.mark.parametrize(("script", "first"), [("", "I420"), ("delete window.VideoFrame;", "\xff\xd8")])
+def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Opened, script: str, first: str):
+    """A browser that cannot read frames sends what every browser does to another machine."""
+    with opened(*CAMERA, script=script + SENT) as page:
+        start(page)
+        wait_for_frames(page)
+        assert page.evaluate("window.sent").startswith(first)
 
 
 def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):

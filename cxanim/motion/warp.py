@@ -144,20 +144,23 @@ class Warp:
         return [*eyes, self._mouth.seen(shown_face)]
 
 
-def shown_together(warps: Sequence[Warp], shares: Sequence[float], face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def shown_together(
+    warps: Sequence[Warp], shares: Sequence[float], face: np.ndarray, *, guesses: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """What several pictures of one target show as one face, mixed, and where in it the person is.
 
     Args:
         warps: of pictures of one size, before one plate; the one with the largest share first.
         shares: of each, summing to 1.
         face: (478, 3).
+        guesses: whether a picture alone may guess what it hides of the face.
 
     Returns:
         (S, S, 3) uint8 and (S, S) uint8.
     """
     moved = mixed([warp._head(face) for warp in warps], shares)
     # What one picture hides another shows: only a picture alone is in need of guesses.
-    layers = [warp._face_map.at(face, guesses=len(warps) == 1) for warp in warps]
+    layers = [warp._face_map.at(face, guesses=guesses and len(warps) == 1) for warp in warps]
     first = layers[0]
     if first is not None:
         fine = mixed([warp._fine_face(layer) for warp, layer in zip(warps, layers, strict=True) if layer], shares)

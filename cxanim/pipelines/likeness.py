@@ -21,6 +21,9 @@ _BROWS = np.unique(lm.RIGHT_BROW + lm.LEFT_BROW)
 
 PARTS = ("mouth", "lids", "brows", "facing", "tilt", "place", "size")
 _PART_OF = np.repeat(np.arange(len(PARTS)), [2 * len(_MOUTH), 2 * len(_EYES), 2 * len(_BROWS), 3, 1, 2, 1])
+_COMPARED = np.concatenate([_MOUTH, _EYES, _BROWS])
+_COMPARED_COUNTS = [len(_MOUTH), len(_EYES), len(_BROWS)]
+_COMPARED_WEIGHTS = np.repeat([2.0, 0.5, 1.0] / np.sqrt(_COMPARED_COUNTS), _COMPARED_COUNTS)[:, None]
 MOST_WEIGHT = 100.0
 BLENDED, _LEAST_SHARE = 8, 0.02  # references that are shown at once, and the share below which none is
 _STEPS, _RATE = 150, 0.05
@@ -54,15 +57,14 @@ def appearance(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     """
     face, neutral = face.astype(np.float64), neutral.astype(np.float64)
     unit = eye_distance(neutral)
-    motion = fit_similarity(stable_points(neutral), stable_points(face))
-    shape = (motion.undone(face) - neutral)[:, :2] / unit
+    stable, stable_neutral = stable_points(face), stable_points(neutral)
+    motion = fit_similarity(stable_neutral, stable)
+    shape = (motion.undone(face[_COMPARED]) - neutral[_COMPARED])[:, :2] / unit
     axes = head_axes(face)
-    place = (stable_points(face) - stable_points(neutral)).mean(0)[:2] / unit
+    place = (stable - stable_neutral).mean(0)[:2] / unit
     return np.concatenate(
         [
-            2.0 * shape[_MOUTH].ravel() / np.sqrt(len(_MOUTH)),
-            0.5 * shape[_EYES].ravel() / np.sqrt(len(_EYES)),
-            1.0 * shape[_BROWS].ravel() / np.sqrt(len(_BROWS)),
+            (_COMPARED_WEIGHTS * shape).ravel(),
             1.2 * axes[:, 2],
             0.8 * axes[1:2, 0],
             1.0 * place,

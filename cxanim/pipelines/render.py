@@ -151,7 +151,9 @@ class Renderer:
     def _aligned(self, face: np.ndarray, shares: Mapping[int, float] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The references, aligned and mixed, and where the person is."""
         shares = shares or self.retrieval.shares(face)
-        return shown_together([self.warp(number) for number in shares], list(shares.values()), face)
+        warps = [self.warp(number) for number in shares]
+        # Where there are many, one that hides a side of the face is not the nearest to a face that shows it.
+        return shown_together(warps, list(shares.values()), face, guesses=len(self.puppet.references) == 1)
 
     def quicken(self) -> None:
         """Let a network on a CPU answer in bytes, where that is installed; takes some seconds the first time."""

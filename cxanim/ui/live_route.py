@@ -3,9 +3,10 @@
 A page is let in by the ticket that it was given through Gradio, and so by whatever lets people into that.
 
 Convention: little-endian. A frame comes as its number (uint32, of those sent), the number of the newest answer that
-was read (uint32), the page's clock in ms (float64) and a JPEG. It goes back with its number, that clock, a mark (uint8:
-the state's place in `STATES`, and 128 more where it moves as a mirror would), the ms of each of `STAGES` (float32) and
-a JPEG, which is empty where a newer frame took its place. Words to the person come as JSON text.
+was read (uint32), the page's clock in ms (float64) and its picture (see `live_frames.py`). It goes back with its
+number, that clock, a mark (uint8: the state's place in `STATES`, and 128 more where it moves as a mirror would), the ms
+of each of `STAGES` (float32) and a JPEG, which is empty where a newer frame took its place. Words to the person come as
+JSON text.
 """
 
 import asyncio

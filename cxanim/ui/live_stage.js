@@ -1,11 +1,13 @@
-// Camera and puppet side by side: frames go out as JPEG, and the puppet's pictures come back, over a WebSocket of the
-// page's own; where none can pass, over the calls that Gradio itself makes, one at a time. The formats are live_route's.
+// Camera and puppet side by side: frames go out as JPEG, or to this very machine as the camera gives them, and the
+// puppet's pictures come back, over a WebSocket of the page's own; where none can pass, over the calls that Gradio itself
+// makes, one at a time. The formats are live_route's.
 const UNDER_WAY = 3, LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
 const STATES = ["", "waiting", "calibrating", "following", "frozen"], ANSWER_BYTES = 33, MIRRORED = 128;
 const WORDS = {
   waiting: "Nobody is seen: the puppet rests", calibrating: "Look straight and relax for a second",
   following: "It follows you", frozen: "Frozen", "": "",
 };
+const IS_HERE = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 const REFUSED = {
   NotAllowedError: "The camera is not allowed. Allow it in the address bar of the browser, then press Start again.",
   NotFoundError: "No camera was found. Plug one in, then press Start again.",
@@ -22,7 +24,7 @@ find(".mine").append(puppet);
 let ticket = null, stream = null, starting = false, looking = 0;
 let road = null, socket = null, timer = 0, retries = 0;  // `road` is where frames go; null until one is open
 let number = 0, read = 0, newest = 0, underWay = 0, state = null, times = [], delays = [];
-let recorder = null, asksToRecord = false, pressed = false, commands = Promise.resolve();
+let recorder = null, asksToRecord = false, isHeld = false, commands = Promise.resolve();
 
 function say(words, bad = false) {
   find(".say").textContent = words;
@@ -79,20 +81,35 @@ function send() {
   if (!stream) return;
   look();
   if (!road || underWay >= road.most || !video.videoWidth) return;
+  const head = new ArrayBuffer(16), view = new DataView(head), way = road;
+  view.setUint32(0, ++number, true);
+  view.setUint32(4, read, true);
+  view.setFloat64(8, performance.now(), true);
+  underWay++;
+  const give = (frame) => { if (road === way) way.send(head, frame); };
+  if (!way.takesPlain || !plain(give)) pressed(give);
+}
+
+function plain(give) {  // as it is: on one machine it costs more to press a frame than to carry it
+  const frame = new VideoFrame(video), { width, height } = frame.visibleRect, big = Math.max(width, height) > LONGEST_PX;
+  if (big || width % 2 || height % 2 || !["I420", "NV12"].includes(frame.format)) {
+    frame.close();
+    return false;
+  }
+  const bytes = new Uint8Array(8 + frame.allocationSize()), view = new DataView(bytes.buffer);
+  new TextEncoder().encodeInto(frame.format, bytes);
+  view.setUint16(4, width, true);
+  view.setUint16(6, height, true);
+  frame.copyTo(bytes.subarray(8)).then(() => give(bytes)).finally(() => frame.close());
+  return true;
+}
+
+function pressed(give) {
   const scale = Math.min(1, LONGEST_PX / Math.max(video.videoWidth, video.videoHeight));
   const [width, height] = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
   if (taken.width !== width || taken.height !== height) [taken.width, taken.height] = [width, height];
-  const now = performance.now(), mine = ++number, way = road;
   taken.getContext("2d", { alpha: false }).drawImage(video, 0, 0, width, height);
-  underWay++;
-  taken.toBlob((frame) => {
-    if (road !== way) return;
-    const head = new ArrayBuffer(16), view = new DataView(head);
-    view.setUint32(0, mine, true);
-    view.setUint32(4, read, true);
-    view.setFloat64(8, now, true);
-    way.send(head, frame);
-  }, "image/jpeg", QUALITY);
+  taken.toBlob(give, "image/jpeg", QUALITY);
 }
 
 // The road
@@ -120,7 +137,8 @@ function connect() {
     if (socket !== mine) return;
     clearTimeout(timer);
     opened = true;
-    road = { most: UNDER_WAY, words: "", send: (head, frame) => mine.send(new Blob([head, frame])) };
+    const takesPlain = IS_HERE && Boolean(window.VideoFrame);
+    road = { most: UNDER_WAY, words: "", takesPlain, send: (head, frame) => mine.send(new Blob([head, frame])) };
   };
   mine.onmessage = ({ data }) => {
     if (socket !== mine) return;
@@ -285,13 +303,13 @@ element.addEventListener("click", ({ target }) => {
 element.addEventListener("pointerdown", ({ target }) => {
   const key = target.closest("button[data-sliders]");
   if (!key) return;
-  pressed = true;
+  isHeld = true;
   command("press", key.dataset.sliders);
 });
 for (const end of ["pointerup", "pointercancel"]) {
   window.addEventListener(end, () => {
-    if (pressed) command("press", "");
-    pressed = false;
+    if (isHeld) command("press", "");
+    isHeld = false;
   });
 }
 

@@ -8,11 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from cxanim.errors import Busy, CxanimError
-from cxanim.images import decode_jpeg, encode_jpeg
 from cxanim.motion.expression import Expression
 from cxanim.pipelines.figure_puppet import AnyPuppet
 from cxanim.pipelines.live import LiveSettings
@@ -20,10 +18,10 @@ from cxanim.pipelines.live_figure import Lively, live_before
 from cxanim.pipelines.live_loop import LiveLoop, Shown
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
+from cxanim.ui.live_frames import decoded, encoded
 
 MOST_TAKEN = 4  # two share the cores fairly, four are slow, more would be of no use to anybody
 MOST_KEPT = 16
-MOST_FRAME_PIXELS, _JPEG_QUALITY = 1280 * 960, 85
 COMMANDS = ("calibrate", "freeze", "press", "leave")
 _FORGOTTEN_S = 10.0
 
@@ -101,7 +99,7 @@ class Stage:
         """Put a camera before it, instead of the one that was there, which is told."""
         live = live_before(self.puppet, self._settings, self._device)
         live.prepare()
-        loop = LiveLoop(live, deliver, failed, _decoded, _encoded)
+        loop = LiveLoop(live, deliver, failed, decoded, encoded)
         with self._changing:
             live.settings = self._settings
             self._let_go(CxanimError("This puppet is live in another place.", "Press Start to have it here."))
@@ -128,8 +126,8 @@ class Stage:
                 self._live = live_before(self.puppet, self._settings, self._device)
                 self._live.prepare()
             live, self._stepped_s, self.is_taken = self._live, time.monotonic(), True
-            face = live.follow(_decoded(content), time_s)
-            return _encoded(live.show(face)), live.state, live.settings.mirror
+            face = live.follow(decoded(content), time_s)
+            return encoded(live.show(face)), live.state, live.settings.mirror
 
     def close(self, *, is_told: bool = True) -> None:
         """Free everything.
@@ -240,11 +238,3 @@ class Stages:
             self._turns.pop(visitor, None)
         if stage is not None:
             stage.close()
-
-
-def _decoded(content: bytes) -> np.ndarray:
-    return decode_jpeg(content, MOST_FRAME_PIXELS)
-
-
-def _encoded(picture: np.ndarray) -> bytes:
-    return encode_jpeg(picture, _JPEG_QUALITY)
