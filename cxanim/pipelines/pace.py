@@ -18,7 +18,7 @@ LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
 # How much dearer a grade is at most than the next coarser one.
 _FEWER_REFERENCES, _FEWER_PIXELS, _SELDOMER = 1.5, 3.0, 2.0
-_ASKS_EVERY = (1, 2, 3, 4)  # frames; between them what was said moves along (docs/log.md, 2026-11-29)
+_ASKS_EVERY = (1, 2, 3, 4, 6)  # frames; between them what was said moves along (docs/log.md, 2026-11-29)
 _SURE = 0.8  # a finer grade is taken only where it surely fits
 
 
