@@ -1,5 +1,7 @@
 """Work beside other work: one piece at a time, the newest outcome, errors where they are asked for."""
 
+import os
+import sys
 import threading
 
 import pytest
@@ -24,3 +26,22 @@ def test_the_newest_outcome_is_there_once_it_is():
     beside.close()
     beside.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("cxanim-beside")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process has one priority for all its threads")
+def test_what_is_made_there_steps_back_too():
+    beside = Beside()
+
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def in_a_thread_of_its_own() -> int:
+        found: list[int] = []
+        thread = threading.Thread(target=lambda: found.append(priority()))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    own = priority()
+    assert beside.make(in_a_thread_of_its_own) == min(19, own + 10) and priority() == own
+    beside.close()

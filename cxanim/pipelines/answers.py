@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from cxanim.pipelines.beside import Beside
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Answers(Generic[T]):
@@ -55,6 +56,10 @@ class Answers(Generic[T]):
             beside.begin(timed)
             self._since = 0
         return beside.newest
+
+    def make(self, work: Callable[[], V]) -> V:
+        """Make what questions are put to, so that its threads step back as the one that answers beside does."""
+        return self._beside.make(work)
 
     def close(self) -> None:
         """End what is under way."""

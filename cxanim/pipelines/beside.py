@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from cxanim.pipelines.machine import share_cores
 
 T = TypeVar("T")
+V = TypeVar("V")
 _NICE = 10
 
 
@@ -36,15 +37,22 @@ class Beside(Generic[T]):
         """Begin a piece of work; there must be none under way."""
         if self._under_way is not None:
             raise ValueError("work: got a second piece, expected one at a time")
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "cxanim-beside", _step_back)
-        self._under_way = self._thread.submit(work)
+        self._under_way = self._worker().submit(work)
+
+    def make(self, work: Callable[[], V]) -> V:
+        """Do something in its thread at once, and wait for it: the threads that it starts step back too."""
+        return self._worker().submit(work).result()
 
     def wait(self) -> None:
         """Wait for what is under way, and take it."""
         if self._under_way is not None:
             under_way, self._under_way = self._under_way, None
             self.newest = under_way.result()
+
+    def _worker(self) -> ThreadPoolExecutor:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "cxanim-beside", _step_back)
+        return self._thread
 
     def close(self) -> None:
         """End the thread; what is under way is lost."""

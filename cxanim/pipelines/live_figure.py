@@ -267,7 +267,7 @@ class _Eyes:
         """The pose in a frame, calmed; without a body where nobody is seen."""
         if self._detector is None or settings.mirror != self._mirrored:
             self.close()
-            self._detector, self._mirrored = Detector("body"), settings.mirror
+            self._detector, self._mirrored = self._seen.make(lambda: Detector("body")), settings.mirror
         detector, seen = self._detector, self._seen
         step_s, self._time_s = time_s - self._time_s, time_s
 
