@@ -43,5 +43,5 @@ def test_what_is_made_there_steps_back_too():
         return found[0]
 
     own = priority()
-    assert beside.make(in_a_thread_of_its_own) == min(19, own + 10) and priority() == own
+    assert beside.make(in_a_thread_of_its_own) == min(19, own + 5) and priority() == own
     beside.close()

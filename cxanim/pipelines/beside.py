@@ -12,7 +12,7 @@ from cxanim.pipelines.machine import share_cores
 
 T = TypeVar("T")
 V = TypeVar("V")
-_NICE = 10
+_NICE = 5
 
 
 class Beside(Generic[T]):

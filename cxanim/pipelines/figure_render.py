@@ -97,7 +97,8 @@ class FigureRenderer:
             word = said.body
             if asked is not pose:
                 before, after = (joints_of(one.need_body())[0] for one in (asked, pose))
-                word = word.fetched(way_back(before, after, self.puppet.size_px), window)
+                way = way_back(before, after, self.puppet.size_px)
+                word = word.fetched(way.look_px, way.holds, window)
             picture = word.carried_out(picture, reach)
         if self._face is not None and said.face is not None and asked.face is not None and pose.face is not None:
             picture = self._face.carried_out(said.face, asked.face, picture, pose.face)

@@ -47,7 +47,7 @@ _LOOKS_EVERY = 2
 # what dancers do a tenth of a second later is better told by where they were (docs/log.md, 2026-11-29).
 _GONE, _FADES_S = 0.5, 0.1
 _LONGEST_LOOK_MS, _SURELY = 40.0, 0.75  # for which a frame waits; the share of it for which it does so again
-_OLDEST_LOOK_S = 0.5  # what was seen before that foretells nothing, however slow looks are
+_PAUSE_S = 0.5  # what was seen before such a one foretells nothing, however slow looks are
 _FORETOLD_S = 0.08  # between two frames at most, or each is worth a look
 _HOLD_S = 0.25  # for which somebody who is not seen is taken to stand as before
 _PARTS = ("face", "body", "left_hand", "right_hand")
@@ -178,6 +178,7 @@ class LiveFigure:
         for reference in self.puppet.references:
             self._renderer.begin(reference.pose)
         self.show(self.puppet.rest.pose)
+        self._eyes.prepare(self.settings)
 
     def close(self) -> None:
         """Free the detector, and end what runs beside."""
@@ -263,12 +264,14 @@ class _Eyes:
         self._calm: dict[str, OneEuro] = {}
         self._time_s, self._look_ms = -np.inf, 0.0
 
+    def prepare(self, settings: LiveSettings) -> None:
+        """Load the networks, which takes a second, and let them see something."""
+        detector, dark = self._ready(settings), np.zeros((128, 128, 3), np.uint8)
+        self._seen.make(lambda: detector.detect(dark))
+
     def look(self, frame: np.ndarray, time_s: float, settings: LiveSettings) -> Pose:
         """The pose in a frame, calmed; without a body where nobody is seen."""
-        if self._detector is None or settings.mirror != self._mirrored:
-            self.close()
-            self._detector, self._mirrored = self._seen.make(lambda: Detector("body")), settings.mirror
-        detector, seen = self._detector, self._seen
+        detector, seen = self._ready(settings), self._seen
         step_s, self._time_s = time_s - self._time_s, time_s
 
         def look() -> tuple[float, Pose]:
@@ -279,13 +282,18 @@ class _Eyes:
 
         is_somebody_there = bool(self._looks) and self._looks[-1][1].body is not None
         seen.asks_every = _LOOKS_EVERY if is_somebody_there and step_s < _FORETOLD_S else 1
-        is_old = bool(self._looks) and time_s - self._looks[-1][0] > _OLDEST_LOOK_S
         longest_ms = _LONGEST_LOOK_MS * (1 if seen.waits else _SURELY)
-        seen.waits = is_old or not settings.adapt or self._look_ms < longest_ms
+        seen.waits = step_s > _PAUSE_S or not settings.adapt or self._look_ms < longest_ms
         newest = seen.newest(look)
         if newest is not None and (not self._looks or newest[0] > self._looks[-1][0]):
             self._looks = [*self._looks[-1:], newest]
         return self._calmed(self._foretold(time_s), step_s, settings.smoothing)
+
+    def _ready(self, settings: LiveSettings) -> Detector:
+        if self._detector is None or settings.mirror != self._mirrored:
+            self.close()
+            self._detector, self._mirrored = self._seen.make(lambda: Detector("body")), settings.mirror
+        return self._detector
 
     def close(self) -> None:
         """Free the networks, and forget who was seen."""

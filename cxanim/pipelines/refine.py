@@ -107,12 +107,14 @@ class Word:
         change, nudge = (cv2.warpAffine(one, back, size, flags=flags) for one in (self.change, self.nudge))
         return Word(change, nudge, window)
 
-    def fetched(self, look: np.ndarray, window: Window) -> "Word":
-        """The same in another part, each of whose pixels was where `look` (S, S, 2), in pixels, says."""
+    def fetched(self, look: np.ndarray, holds: np.ndarray, window: Window) -> "Word":
+        """The same in another part, each of whose pixels was where `look` (S, S, 2), in pixels, says, as far as it
+        `holds` (S, S) there."""
         rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
         look = look[rows, columns] - np.array((self.window.x, self.window.y), np.float32)
         change, nudge = (cv2.remap(one, look, None, cv2.INTER_LINEAR) for one in (self.change, self.nudge))
-        return Word(change, nudge, window)
+        share = holds[rows, columns]
+        return Word(cv2.multiply(change, cv2.merge([share] * 3)), cv2.multiply(nudge, cv2.merge([share] * 2)), window)
 
     def carried_out(self, shown: np.ndarray, reach: np.ndarray) -> np.ndarray:
         """A picture (S, S, 3), changed and nudged as far as `reach` (S, S) lets it be."""
