@@ -5,7 +5,8 @@
 The browser is a headless Chromium (CXANIM_CHROMIUM names another program) whose camera plays a clip. A number is drawn
 into each of its frames. The delay is the time from the moment a frame with a number is seen in the page to the moment
 the puppet's picture for it is painted beside it, by the page's clock. Without a browser a script sends the same frames
-over the same WebSocket, 30 a second, two under way. The default photo is the astronaut of scikit-image (NASA).
+over the same WebSocket, as JPEGs (a page sends them so to another machine), 30 a second, two under way. The default
+photo is the astronaut of scikit-image (NASA).
 
 Then the same script beside a second one with a puppet of its own, and beside one that sends frames and reads nothing.
 With --hours it runs once for so long and says what became of the server's memory: its slope over the second half.
@@ -84,10 +85,12 @@ function numberAt(bytes, start, width) {
 async function numberOf(frame) {  // its brightness alone is copied, and of that a strip: a canvas costs more
   const scale = frame.displayWidth / CAMERA_PX, wide = 2 * Math.ceil(bits * 8 * scale);
   const bytes = new Uint8Array(3 * wide), rect = { x: 0, y: 2 * Math.round(4 * scale), width: wide, height: 2 };
-  await frame.copyTo(bytes, { rect });
-  const number = numberAt(bytes, 0, frame.displayWidth);
-  frame.close();
-  return number;
+  try {
+    await frame.copyTo(bytes, { rect });
+    return numberAt(bytes, 0, frame.displayWidth);
+  } finally {
+    frame.close();
+  }
 }
 window.watchStage = () => {
   const video = document.querySelector("#live-stage video"), puppet = document.querySelector("#live-stage canvas");
@@ -352,7 +355,7 @@ def timed_parts() -> dict[str, list[float]]:
         setattr(where, method, timed_work)
 
     for name, where, method in (
-        ("decode", live_frames, "decode_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
+        ("decode", live_frames, "decode_camera_jpeg"), ("follow", LivePuppet, "follow"), ("detect", Follower, "next"),
         ("begin", LivePuppet, "begin"), ("finish", LivePuppet, "finish"),
         ("warp", Renderer, "_aligned"), ("layout", render, "draw_layout"),
         ("condition", Refiner, "_look_at"), ("CRN", Refiner, "_asked"), ("composite", Word, "carried_out"),

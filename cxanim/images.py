@@ -218,13 +218,27 @@ def decode_jpeg(data: bytes, max_pixels: int = 4096 * 4096) -> np.ndarray:
             width_px, height_px = image.size
             if width_px * height_px > max_pixels:
                 raise ValueError(f"{width_px}x{height_px} px, allowed are {max_pixels} pixels")
-        # The same pixels as Pillow's, in half the time.
-        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-        if rgb is None:
-            raise ValueError("it is damaged")
-        return rgb
+            return np.array(image.convert("RGB"))
     except (*_DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage(f"A stored picture cannot be read ({error}).", "Make the file again.") from error
+
+
+def decode_camera_jpeg(data: bytes, max_pixels: int) -> np.ndarray:
+    """Decompress a JPEG of which there will be thirty a second: as `decode_jpeg`, in half its time.
+
+    What is damaged in the middle is shown as it is, since the next one is near; one that ends too early is none.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            width_px, height_px = image.size
+    except (*_DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImage(f"A frame of the camera cannot be read ({error}).", "Load the page again.") from error
+    if width_px * height_px > max_pixels:
+        raise UnreadableImage(f"A frame of {width_px} x {height_px} px is too large.", "Load the page again.")
+    rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    if rgb is None:
+        raise UnreadableImage("A frame of the camera is damaged.", "Load the page again.")
+    return rgb
 
 
 def _format_of(path: Path) -> str:

@@ -1,10 +1,14 @@
 """The fine map of the face: its own edge, the way it looks, and what it takes from the other side."""
 
+import cv2
 import numpy as np
+import pytest
 from faces import about_camera_axis, portrait, portrait_face, rotated
 
+from cxanim.motion import doubled
 from cxanim.motion import landmarks as lm
 from cxanim.motion.detect import face_triangles
+from cxanim.motion.doubled import Doubled, bicubic
 from cxanim.motion.face_map import FaceMap, facing
 from cxanim.motion.symmetry import mirrored_points
 from cxanim.motion.triangles import interpolation, paint, signed_areas
@@ -107,3 +111,30 @@ def test_triangles_are_painted_as_one_would_by_hand():
         painted = paint(np.empty((31, 37), np.int32), corners, order)
         assert (painted == expected).mean() > 0.985  # but for nodes on an edge
     assert (paint(np.empty((4, 4), np.int32), corners, order[:0]) == -1).all()
+
+
+def test_a_doubled_picture_shows_nearly_what_a_bicubic_look_does(monkeypatch: pytest.MonkeyPatch):
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (90, 80, 4)).astype(np.uint8), (0, 0), 0.7)
+    doubled_picture = Doubled(picture, np.array([[20.0, 25.0], [60.0, 70.0]]))
+    x, y = np.meshgrid(np.linspace(22, 58, 50, dtype=np.float32), np.linspace(28, 66, 60, dtype=np.float32))
+    look, everywhere = np.stack([x, y], 2), np.ones(x.shape, bool)
+    exact = bicubic(picture, look).astype(int)
+    linear = cv2.remap(picture, look, None, cv2.INTER_LINEAR).astype(int)
+    monkeypatch.setattr(doubled, "bicubic", lambda *whatever: pytest.fail("looked up as slowly as before"))
+    off = np.abs(doubled_picture.at(look, everywhere).astype(int) - exact).mean()
+    assert off < 0.45 * np.abs(linear - exact).mean()
+    whole = np.stack(np.meshgrid(np.arange(25, 55), np.arange(30, 60)), 2).astype(np.float32)
+    assert (doubled_picture.at(whole, np.ones(whole.shape[:2], bool)) == picture[30:60, 25:55]).all()
+    far = look.copy()
+    far[0] = -300  # where nothing is seen it may look anywhere
+    covered = everywhere.copy()
+    covered[0] = False
+    assert (doubled_picture.at(far, covered)[1:] == doubled_picture.at(look, everywhere)[1:]).all()
+
+
+@pytest.mark.parametrize("aside_px", [0, 45, -60, 400])
+def test_a_doubled_picture_is_looked_up_beyond_its_part_too(aside_px: float):
+    picture = np.random.default_rng(1).integers(0, 256, (90, 80, 4)).astype(np.uint8)
+    part = Doubled(picture, np.array([[20.0, 25.0], [60.0, 70.0]]) + aside_px)
+    look = np.stack(np.meshgrid(np.arange(80), np.arange(90)), 2).astype(np.float32)
+    assert (part.at(look, np.ones((90, 80), bool)) == picture).all()

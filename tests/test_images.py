@@ -10,7 +10,15 @@ import pytest
 from PIL import Image, ImageCms
 
 from cxanim.errors import CannotWrite, TooLarge, UnreadableImage
-from cxanim.images import count_pictures, decode_jpeg, encode_jpeg, over_white, read_image, write_image
+from cxanim.images import (
+    count_pictures,
+    decode_camera_jpeg,
+    decode_jpeg,
+    encode_jpeg,
+    over_white,
+    read_image,
+    write_image,
+)
 from cxanim.limits import Limits
 
 
@@ -248,6 +256,22 @@ def test_decodes_no_jpeg_that_is_damaged_or_larger_than_allowed(rgb: np.ndarray)
             decode_jpeg(bad)
     with pytest.raises(UnreadableImage, match="64x48 px, allowed are 3000"):
         decode_jpeg(data, max_pixels=3000)
+
+
+def test_a_cameras_jpeg_is_the_same_picture_and_forgives_its_middle(rgb: np.ndarray, capfd: pytest.CaptureFixture[str]):
+    data = encode_jpeg(rgb)
+    assert (decode_camera_jpeg(data, 64 * 48) == decode_jpeg(data)).all()
+    kept = io.BytesIO()
+    Image.fromarray(rgb).save(kept, format="JPEG", quality=90, subsampling=0)
+    assert kept.getvalue() == data  # no other bytes than Pillow's
+    torn = bytearray(data)
+    torn[len(data) * 2 // 3] ^= 0x55
+    assert decode_camera_jpeg(bytes(torn), 64 * 48).shape == rgb.shape
+    for bad in (b"", b"no", data[: len(data) // 2], data[:-2]):
+        with pytest.raises(UnreadableImage):
+            decode_camera_jpeg(bad, 64 * 48)
+    with pytest.raises(UnreadableImage, match="64 x 48 px is too large"):
+        decode_camera_jpeg(data, 3000)
 
 
 def test_counts_the_pictures_of_a_file_by_its_content(tmp_path: Path):

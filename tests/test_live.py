@@ -539,7 +539,8 @@ def test_a_frame_as_the_camera_gives_it(name: str):
     content = name.encode() + struct.pack("<HH", 32, 24) + planes.tobytes()
     assert np.abs(decoded(content).astype(int) - rgb).max() <= 6
     short, odd = content[:-1], name.encode() + struct.pack("<HH", 31, 24) + planes.tobytes()
-    for bad in (short, odd, content + b"x", content[:4], content[:7], name.encode() + bytes(4)):
+    large = name.encode() + struct.pack("<HH", 1282, 960) + bytes(1282 * 960 * 3 // 2)
+    for bad in (short, odd, large, content + b"x", content[:4], content[:7], name.encode() + bytes(4)):
         with pytest.raises(UnreadableImage):
             decoded(bad)
 

@@ -25,7 +25,8 @@ NO_SOCKETS = "window.WebSocket = class { constructor() { setTimeout(() => this.o
 # The first letters of a frame's picture, after its head of 16 bytes.
 SENT = """const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (what) {
-  what.slice(16, 20).arrayBuffer().then((head) => { window.sent = String.fromCharCode(...new Uint8Array(head)); });
+  const head = new Blob([what]).slice(16, 20).arrayBuffer();
+  head.then((letters) => { window.sent = String.fromCharCode(...new Uint8Array(letters)); });
   return send.call(this, what);
 };"""
 SOCKETS = """window.sockets = [];
@@ -141,7 +142,14 @@ def test_somebody_becomes_the_puppet(opened: Opened, tmp_path: Path):
         expect(stage.locator("[name=start]")).to_have_text("Start the camera")
 
 
-@pytest.mark.parametrize(("script", "first"), [("", "I420"), ("delete window.VideoFrame;", "\xff\xd8")])
+@pytest.mark.parametrize(
+    ("script", "first"),
+    [
+        ("", "I420"),
+        ("delete window.VideoFrame;", "\xff\xd8"),
+        ("VideoFrame.prototype.copyTo = async () => { throw new Error('lost'); };", "\xff\xd8"),
+    ],
+)
 def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Opened, script: str, first: str):
     """A browser that cannot read frames sends what every browser does to another machine."""
     with opened(*CAMERA, script=script + SENT) as page:

@@ -88,15 +88,16 @@ def test_a_slow_look_is_not_waited_for(live: LiveFigure, monkeypatch: pytest.Mon
     before, go, detect = follow(live, list(range(52))), threading.Event(), PretendDetector.detect
     monkeypatch.setattr(PretendDetector, "detect", lambda self, frame: go.wait(20) and detect(self, frame))
     live._eyes._look_ms = 1000.0
-    meanwhile = follow(live, list(range(52, 58)), 52 * STEP_S)
+    meanwhile = follow(live, list(range(52, 92)), 52 * STEP_S)
     assert not go.is_set()
     heights = np.array([body[LEFT_WRIST, 1] for body in [*before[-2:], *meanwhile]])
     step = heights[0] - heights[1]
-    assert step > 0 and (np.abs(heights[2:] - heights[1]) < 1.5 * step).all()  # no farther than a frame foretells
-    assert abs(heights[-1] - heights[-2]) < 1e-6  # and then it stays where it was seen
+    assert step > 0.2 * step > heights[2] - heights[1]  # on, as foretold
+    assert (np.abs(heights[2:] - heights[1]) < 1.5 * step).all()  # no farther than a frame foretells
+    assert np.ptp(heights[-30:]) < 1e-6  # and then it stays where it was seen
     go.set()
     live._eyes._seen._beside.wait()
-    after = follow(live, list(range(58, 75)), 58 * STEP_S)
+    after = follow(live, [74] * 17, 92 * STEP_S)
     assert np.abs(after[-1] - PretendDetector.poses[74].need_body())[LEFT_WRIST, :2].max() < 0.05
     live.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("cxanim-beside")]
@@ -130,12 +131,12 @@ def test_every_frame_is_looked_at_where_nothing_can_be_foretold(live: LiveFigure
 def test_after_a_pause_somebody_is_looked_at_anew_however_slow_that_is(live: LiveFigure):
     follow(live, list(range(52)))
     live._eyes._look_ms = 1000.0
-    after = live.follow(frame(75), 52 * STEP_S + 3).need_body()
+    live.follow(frame(75), 52 * STEP_S + 3)
+    assert live._eyes._looks[-1][1] is PretendDetector.poses[75]
     follow(live, [75] * 30, 53 * STEP_S + 3)
     live._eyes._look_ms = 1000.0
-    again = live.follow(frame(40), 200.0).need_body()
+    live.follow(frame(40), 200.0)
     assert live._eyes._looks[-1][1] is PretendDetector.poses[40]
-    assert np.abs(again - after).max() < 1  # and nothing jumps out of the picture
 
 
 def test_who_leaves_lets_the_figure_come_to_rest_and_nothing_jumps(live: LiveFigure):

@@ -194,6 +194,11 @@ def test_a_blend_is_the_mean_by_shares():
     pictures = [np.full((4, 4, 4), level, np.uint8) for level in (10, 50, 255)]
     assert (mixed(pictures, [0.5, 0.25, 0.25]) == 81).all()  # 5 + 12.5 + 63.75
     assert mixed(pictures[:1], [1.0]) is pictures[0]
+    many = list(np.random.default_rng(0).integers(0, 256, (8, 16, 16, 4)).astype(np.uint8))
+    shares = [0.5, *[0.5 / 7] * 7]
+    exact = np.tensordot(shares, np.stack(many).astype(np.float64), 1)
+    assert np.abs(mixed(many, shares) - exact).max() < 2
+    assert (mixed(many[:3], [1.0, 0.0, 0.0]) == many[0]).all()
 
 
 def test_a_background_that_moves_along_is_not_refined_either():

@@ -27,9 +27,13 @@ class Doubled:
         across, down = (np.arange(a, b + 0.5, 0.5, np.float32) for a, b in zip(self._low, self._high, strict=True))
         self._doubled = bicubic(picture, np.stack(np.meshgrid(across, down), axis=2))
 
-    def at(self, look_px: np.ndarray) -> np.ndarray:
-        """What is at places (h, w, 2) float32, as for ``cv2.remap``: (h, w, C) uint8."""
-        x, y, width, height = cv2.boundingRect(look_px.reshape(-1, 1, 2))
+    def at(self, look_px: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """What is at places (h, w, 2) float32, as for ``cv2.remap``: (h, w, C) uint8.
+
+        Args:
+            counts: (h, w) bool, where it is seen; elsewhere it may be anything.
+        """
+        x, y, width, height = cv2.boundingRect(look_px[counts][:, None])
         (left, top), (right, bottom) = self._low, self._high
         if x < left or y < top or x + width > right or y + height > bottom:
             return bicubic(self._picture, look_px)

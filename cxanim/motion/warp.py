@@ -117,7 +117,7 @@ class Warp:
 
     def _fine_face(self, layer: FaceLayer) -> np.ndarray:
         """The face in its window, (h, w, 4)."""
-        fine = self._fine.at(layer.look_px + np.float32(self._margin_px))
+        fine = self._fine.at(layer.look_px + np.float32(self._margin_px), layer.cover > 0)
         if layer.guess is not None:
             self._guess(fine, layer, layer.guess)
         return fine
@@ -195,11 +195,12 @@ def _leading(shares: Sequence[float]) -> list[float]:
 
 
 def mixed(pictures: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
-    """Pictures (S, S, C) uint8 mixed by their shares, which sum to 1; of more than two to within a grey level."""
-    mix, total = pictures[0], shares[0]
-    for picture, share in zip(pictures[1:], shares[1:], strict=True):  # in floats it takes ten times as long
+    """Pictures (S, S, C) uint8 mixed by their shares, the largest first, which sum to 1; of many to two grey levels."""
+    mix, total = pictures[-1], shares[-1]
+    # In floats it takes ten times as long. What is rounded first counts least.
+    for picture, share in zip(pictures[-2::-1], shares[-2::-1], strict=True):
         total += share
-        mix = cv2.addWeighted(mix, 1 - share / total, picture, share / total, 0.0)
+        mix = cv2.addWeighted(picture, share / total, mix, 1 - share / total, 0.0) if total > 0 else picture
     return mix
 
 

@@ -40,7 +40,7 @@ class Beside(Generic[T]):
         self._under_way = self._worker().submit(work)
 
     def make(self, work: Callable[[], V]) -> V:
-        """Do something in its thread at once, and wait for it: the threads that it starts step back too."""
+        """Do something in its thread, and wait for it: what it starts steps back too."""
         return self._worker().submit(work).result()
 
     def wait(self) -> None:

@@ -1,8 +1,8 @@
 """A whole figure that follows one person as it happens: upper body, hands and face, or all of it where it is seen.
 
 General idea: the search for a body, hands and face takes as long as two frames of a camera last. It looks at every
-second frame, or where that takes longer at as many as it can, and between goes on as the last two looks say. Lengths of
-the driver are measured in the first second, with the arms hanging down, and again whenever that is wanted.
+second frame, or where that takes longer at as many as it can, and goes on for a frame as the last two looks say.
+Lengths of the driver are measured in the first second, with the arms hanging down, and again whenever that is wanted.
 """
 
 import time
@@ -251,9 +251,10 @@ class LiveFigure:
 
 
 class _Eyes:
-    """Sees a driver in the frames of a camera: looks at every second one, and foretells the others.
+    """Sees a driver in the frames of a camera: looks at every second one, and foretells the one after.
 
-    Where a look takes longer than a frame lasts, no frame waits for it: all are foretold by what was seen last.
+    Where nobody is seen, or frames come seldom, it looks at each. A look that takes long is not waited for: frames
+    are told by the newest look there is, for a moment by where it leads, then by where it was.
     """
 
     def __init__(self) -> None:

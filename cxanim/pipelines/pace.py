@@ -17,7 +17,7 @@ _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
 LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
 # How much dearer a grade is at most than the next coarser one.
-_FEWER_REFERENCES, _FEWER_PIXELS, _SELDOMER = 1.5, 3.0, 2.0
+_FEWER_REFERENCES, _FEWER_PIXELS = 1.5, 3.0
 # Frames; between them what was said moves along (docs/log.md, 2026-11-29): with limbs it does not hold for long.
 _ASKS_EVERY: tuple[int, ...] = (1, 2, 3, 4, 6)
 _FIGURES_ASK_EVERY: tuple[int, ...] = (1, 2, 3)
@@ -56,8 +56,12 @@ def grades(puppet: Puppet) -> list[Grade]:
 def network_grades(puppet: Puppet | FigurePuppet) -> list[Grade]:
     """How often the network of a puppet may be asked, the finest first; one that has none is always the same."""
     often = _FIGURES_ASK_EVERY if isinstance(puppet, FigurePuppet) else _ASKS_EVERY
-    seldomest = len(often) if puppet.is_trained else 1
-    return [Grade(puppet.size_px, len(puppet.references), _SELDOMER, every) for every in often[:seldomest]]
+    seldomer = [*often[1:], often[-1]]
+    told = [
+        Grade(puppet.size_px, len(puppet.references), after / every, every)
+        for every, after in zip(often, seldomer, strict=True)
+    ]
+    return told if puppet.is_trained else told[:1]
 
 
 class Pace:

@@ -26,6 +26,7 @@ from cxanim.pipelines.steady import Steady
 
 _log = logging.getLogger(__name__)
 _USUAL = 64  # conditions from which it is told how large a network's numbers become
+_MANY = 8  # references
 _MOST_REPEATS = 3  # a film repeats a picture so often; a face that stands still for longer is shown as it settles
 
 
@@ -152,8 +153,8 @@ class Renderer:
         """The references, aligned and mixed, and where the person is."""
         shares = shares or self.retrieval.shares(face)
         warps = [self.warp(number) for number in shares]
-        # Where there are many, one that hides a side of the face is not the nearest to a face that shows it.
-        return shown_together(warps, list(shares.values()), face, guesses=len(self.puppet.references) == 1)
+        # Of many, one that hides a side of the face is not the nearest to a face that shows it.
+        return shown_together(warps, list(shares.values()), face, guesses=len(self.puppet.references) < _MANY)
 
     def quicken(self) -> None:
         """Let a network on a CPU answer in bytes, where that is installed; takes some seconds the first time."""

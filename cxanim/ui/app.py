@@ -160,7 +160,7 @@ def launch(
             max_file_size=f"{round(max(limits.image_mb, limits.video_mb))}mb",
             ssr_mode=False,
         )
-        page.server.config.ws_per_message_deflate = False  # of a JPEG nothing is left to be pressed out
+        page.server.config.ws_per_message_deflate = False  # JPEGs are pressed, and raw frames cost less to carry
         live_route.mount(app, stages)
         page.block_thread()
     finally:

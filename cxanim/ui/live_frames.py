@@ -1,7 +1,7 @@
 """A camera's frames as the page sends them, and the puppet's pictures as they go back.
 
 Convention: a frame is a JPEG, or what the camera gave: four letters ("I420" or "NV12"), width and height (uint16,
-little-endian, even) and the planes, one after the other, as brightness and colours of BT.601. On one machine it costs
+little-endian, even) and the planes, one after the other, which are read as BT.601. On one machine it costs
 more to press a frame than to carry it.
 """
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from cxanim.errors import UnreadableImage
-from cxanim.images import decode_jpeg, encode_jpeg
+from cxanim.images import decode_camera_jpeg, encode_jpeg
 
 _MOST_PIXELS, _JPEG_QUALITY = 1280 * 960, 85
 _PLAIN = {b"I420": cv2.COLOR_YUV2RGB_I420, b"NV12": cv2.COLOR_YUV2RGB_NV12}
@@ -26,10 +26,10 @@ def decoded(content: bytes) -> np.ndarray:
     """
     how = _PLAIN.get(content[:4])
     if how is None:
-        return decode_jpeg(content, _MOST_PIXELS)
+        return decode_camera_jpeg(content, _MOST_PIXELS)
     _, width, height = _HEAD.unpack_from(content) if len(content) > _HEAD.size else (b"", 0, 0)
-    is_even = width > 0 and height > 0 and width % 2 == height % 2 == 0
-    if not is_even or len(content) != _HEAD.size + width * height * 3 // 2:
+    is_allowed = 0 < width * height <= _MOST_PIXELS and width % 2 == height % 2 == 0
+    if not is_allowed or len(content) != _HEAD.size + width * height * 3 // 2:
         raise UnreadableImage(f"A frame of {width} x {height} px came in {len(content)} bytes.", "Load the page again.")
     planes = np.frombuffer(content, np.uint8, offset=_HEAD.size).reshape(height * 3 // 2, width)
     return cv2.cvtColor(planes, how)

@@ -15,6 +15,7 @@ from cxanim.pipelines.live_clip import live_target
 from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX
 from cxanim.ui.controls import build_controls
 from cxanim.ui.feedback import failure_card, in_words, visitor_of
+from cxanim.ui.live_route import MOST_FRAME_BYTES
 from cxanim.ui.live_stages import Stages
 from cxanim.ui.photo_input import photo_input
 from cxanim.ui.run_buttons import PRIVATE
@@ -24,6 +25,7 @@ from cxanim.video import open_video, open_video_writer
 
 # Who chooses a face waits for nobody else's.
 _QUEUED: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", concurrency_limit=None)
+_MOST_TEXT = 4 * (MOST_FRAME_BYTES // 3)  # of a frame as base64
 _TARGETS = {"photo": "A photo", "puppet": "A puppet"}
 _KEYS = "".join(
     f'<button type="button" data-sliders="{sliders}">{name.capitalize()}</button>' for name, sliders in KEYS.items()
@@ -150,7 +152,10 @@ def slow_frame(stages: Stages, asked: Any) -> dict[str, Any]:
     """The slow road: a frame from the browser, {"ticket", "time_ms", "frame"}, and the picture for it, or a problem."""
     try:
         ticket, time_s = str(asked["ticket"]), float(asked["time_ms"]) / 1000
-        content = base64.b64decode(str(asked["frame"]), validate=True)
+        text = str(asked["frame"])
+        if len(text) > _MOST_TEXT:
+            raise ValueError(f"frame: got {len(text)} letters, expected at most {_MOST_TEXT}")
+        content = base64.b64decode(text, validate=True)
     except (KeyError, TypeError, ValueError):
         return {"problem": "The browser sent no frame. Load the page again."}
     try:
