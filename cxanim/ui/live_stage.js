@@ -152,7 +152,7 @@ function connect() {
     opened = true;
     const way = (road = { most: UNDER_WAY, words: "", takesPlain: IS_HERE && Boolean(window.VideoFrame) });
     way.send = (message) => {
-      if (mine.bufferedAmount > LONGEST_PX * LONGEST_PX) way.takesPlain = false;  // "localhost" may be a tunnel to elsewhere
+      if (mine.bufferedAmount > 2 * LONGEST_PX * LONGEST_PX) way.takesPlain = false;  // "localhost" may be a tunnel
       mine.send(message);
     };
   };
