@@ -19,6 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -75,6 +76,10 @@ class Window:
     def cut(self, pictures: torch.Tensor) -> torch.Tensor:
         """This part of pictures (B, C, H, W)."""
         return pictures[..., self.y : self.y + self.height, self.x : self.x + self.width]
+
+    def of(self, picture: np.ndarray) -> np.ndarray:
+        """This part of one picture (H, W, ...), which it is a view of."""
+        return picture[self.y : self.y + self.height, self.x : self.x + self.width]
 
     def inside(self, other: "Window") -> "Window":
         """The same part, as counted from another that holds it."""

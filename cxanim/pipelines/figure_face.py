@@ -21,8 +21,9 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.head import way_in_picture
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.pose import Pose, face_box
+from cxanim.pipelines.carried_on import Said, carried_on
 from cxanim.pipelines.figure_puppet import FACE_PX, FigurePuppet, FigureReference
-from cxanim.pipelines.refine import Refiner, Word
+from cxanim.pipelines.refine import Refiner
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.watch import Watch
 
@@ -45,21 +46,24 @@ class FaceRefiner:
 
     def refined(self, picture: np.ndarray, face: np.ndarray) -> np.ndarray:
         """The picture (S, S, 3) uint8 with its face (478, 3) refined; as it is where that is too small."""
-        word = self.word_on(picture, face)
-        return picture if word is None else self.carried_out(word, face, picture, face)
+        said = self.said_of(picture, face)
+        return picture if said is None else self.carried_out(said, face, picture, face)
 
-    def word_on(self, picture: np.ndarray, face: np.ndarray) -> Word | None:
-        """What the network says of the face of a picture; None where it is too small."""
+    def said_of(self, picture: np.ndarray, face: np.ndarray) -> Said | None:
+        """What the network says of the face of a picture, enlarged; None where it is too small."""
         window = face_window(face, len(picture))
         if window is None:
             return None
-        return self._refiner.word_on(window.cut(picture, FACE_PX), self._reach, _layout(face, window, len(picture)))
+        shown = window.cut(picture, FACE_PX)
+        word = self._refiner.word_on(shown, self._reach, _layout(face, window, len(picture)))
+        return None if word is None else Said(word, shown, word.carried_out(shown, self._reach))
 
-    def carried_out(self, word: Word, asked: np.ndarray, picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    def carried_out(self, said: Said, asked: np.ndarray, picture: np.ndarray, face: np.ndarray) -> np.ndarray:
         """A picture (S, S, 3) uint8 with its face refined by what was said of another.
 
         Args:
-            asked: (478, 3) the face of which it was said.
+            said: what was said, of a face enlarged.
+            asked: (478, 3) that face.
             face: (478, 3) the picture's own.
         """
         size = len(picture)
@@ -67,11 +71,18 @@ class FaceRefiner:
         if window is None:
             return picture
         shown = window.cut(picture, FACE_PX)
-        if asked is not face and (asked_window := face_window(asked, size)) is not None:
-            before, after = _in_window(asked, asked_window, size), _in_window(face, window, size)
-            word = word.moved(way_in_picture(before, after, FACE_PX), word.window)
-        said = word.carried_out(shown, self._reach)
-        return added(picture, cv2.subtract(said, shown, dtype=cv2.CV_16S), window)
+        asked_window = None if asked is face else face_window(asked, size)
+        if asked_window is None:
+            made = said.word.carried_out(shown, self._reach)
+        else:
+            way = way_in_picture(_in_window(asked, asked_window, size), _in_window(face, window, size), FACE_PX)
+            word, part = said.word.moved(way, said.word.window), said.word.window
+            was, before = (
+                part.of(cv2.warpAffine(one, way, (FACE_PX, FACE_PX), borderMode=cv2.BORDER_REPLICATE))
+                for one in (said.shown, said.made)
+            )
+            made = carried_on(word, was, before, shown, self._reach, np.ones(was.shape[:2], np.float32))
+        return added(picture, cv2.subtract(made, shown, dtype=cv2.CV_16S), window)
 
 
 def face_window(face: np.ndarray, size_px: int) -> Crop | None:

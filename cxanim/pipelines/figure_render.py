@@ -15,17 +15,18 @@ from cxanim.motion.pose import Pose
 from cxanim.motion.sheet import before
 from cxanim.motion.skeleton import joints_of, posed_joints
 from cxanim.pipelines.answers import Answers
+from cxanim.pipelines.carried_on import Said, carried_on
 from cxanim.pipelines.figure_bank import StanceRetrieval
 from cxanim.pipelines.figure_face import FaceRefiner
 from cxanim.pipelines.figure_puppet import FigurePuppet
-from cxanim.pipelines.refine import Refiner, Word, window_of
+from cxanim.pipelines.refine import Refiner, window_of
 
 _BEYOND = 0.6  # of what may be changed within a figure
 _REACH = 0.3  # thickness of the bones round which a figure may be refined, in lengths of its trunk
 
 
 @dataclass(frozen=True, eq=False)
-class _Said:
+class _BothSaid:
     """What the networks said of one picture.
 
     Attributes:
@@ -34,8 +35,8 @@ class _Said:
     """
 
     pose: Pose
-    body: Word | None
-    face: Word | None
+    body: Said | None
+    face: Said | None
 
 
 class FigureRenderer:
@@ -57,7 +58,7 @@ class FigureRenderer:
         self.retrieval = StanceRetrieval([reference.body for reference in puppet.references], self._trunk)
         self._refiner = None if puppet.network is None else Refiner(puppet.network, device)
         self._face = None if puppet.face_network is None else FaceRefiner(puppet.face_network, device)
-        self.answers: Answers[_Said] = Answers()
+        self.answers: Answers[_BothSaid] = Answers()
 
     def show(self, pose: Pose) -> np.ndarray:
         """The next frame, (S, S, 3) uint8, with the figure as `pose`, which has a body."""
@@ -81,25 +82,32 @@ class FigureRenderer:
         """End what runs beside."""
         self.answers.close()
 
-    def _said(self, pose: Pose, picture: np.ndarray, reach: np.ndarray) -> "_Said | None":
+    def _said(self, pose: Pose, picture: np.ndarray, reach: np.ndarray) -> _BothSaid | None:
         """What the networks say of a pose's picture; the second sees what the first makes of it."""
-        body = None
+        body = face = None
         if self._refiner is not None:
-            body = self._refiner.word_on(picture, reach, draw_layout(pose, self.puppet.size_px))
-        face = None
+            word = self._refiner.word_on(picture, reach, draw_layout(pose, self.puppet.size_px))
+            if word is not None:
+                body = Said(word, picture, word.carried_out(picture, reach))
         if self._face is not None and pose.face is not None:
-            face = self._face.word_on(picture if body is None else body.carried_out(picture, reach), pose.face)
-        return None if body is None and face is None else _Said(pose, body, face)
+            face = self._face.said_of(picture if body is None else body.made, pose.face)
+        return None if body is None and face is None else _BothSaid(pose, body, face)
 
-    def _carried_out(self, said: "_Said", pose: Pose, picture: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    def _carried_out(self, said: _BothSaid, pose: Pose, picture: np.ndarray, reach: np.ndarray) -> np.ndarray:
         asked, window = said.pose, window_of(reach)
         if said.body is not None and window is not None:
-            word = said.body
-            if asked is not pose:
+            if asked is pose:
+                picture = said.body.made
+            else:
                 before, after = (joints_of(one.need_body())[0] for one in (asked, pose))
                 way = way_back(before, after, self.puppet.size_px)
-                word = word.fetched(way.look_px, way.holds, window)
-            picture = word.carried_out(picture, reach)
+                look = window.of(way.look_px)
+                was, made = (
+                    cv2.remap(one, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+                    for one in (said.body.shown, said.body.made)
+                )
+                word = said.body.word.fetched(look, window)
+                picture = carried_on(word, was, made, picture, reach, window.of(way.holds))
         if self._face is not None and said.face is not None and asked.face is not None and pose.face is not None:
             picture = self._face.carried_out(said.face, asked.face, picture, pose.face)
         return picture

@@ -98,6 +98,11 @@ class Word:
     nudge: np.ndarray
     window: Window
 
+    def as_far_as(self, holds: np.ndarray) -> "Word":
+        """The same, as far as it `holds` (h, w) in [0, 1]."""
+        change = cv2.multiply(self.change, cv2.merge([holds] * 3))
+        return Word(change, cv2.multiply(self.nudge, cv2.merge([holds] * 2)), self.window)
+
     def moved(self, way: np.ndarray, window: Window) -> "Word":
         """The same, taken along a way (2, 3) of pixels into another part."""
         back = cv2.invertAffineTransform(way)
@@ -107,28 +112,23 @@ class Word:
         change, nudge = (cv2.warpAffine(one, back, size, flags=flags) for one in (self.change, self.nudge))
         return Word(change, nudge, window)
 
-    def fetched(self, look: np.ndarray, holds: np.ndarray, window: Window) -> "Word":
-        """The same in another part, each of whose pixels was where `look` (S, S, 2), in pixels, says, as far as it
-        `holds` (S, S) there."""
-        rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
-        look = look[rows, columns] - np.array((self.window.x, self.window.y), np.float32)
+    def fetched(self, look: np.ndarray, window: Window) -> "Word":
+        """The same in another part, each of whose pixels was where `look` (h, w, 2), in pixels, says."""
+        look = look - np.array((self.window.x, self.window.y), np.float32)
         change, nudge = (cv2.remap(one, look, None, cv2.INTER_LINEAR) for one in (self.change, self.nudge))
-        share = holds[rows, columns]
-        return Word(cv2.multiply(change, cv2.merge([share] * 3)), cv2.multiply(nudge, cv2.merge([share] * 2)), window)
+        return Word(change, nudge, window)
 
     def carried_out(self, shown: np.ndarray, reach: np.ndarray) -> np.ndarray:
         """A picture (S, S, 3), changed and nudged as far as `reach` (S, S) lets it be."""
-        x, y = self.window.x, self.window.y
-        rows, columns = slice(y, y + self.window.height), slice(x, x + self.window.width)
-        share = np.multiply(reach[rows, columns], np.float32(1 / 255))
+        share = np.multiply(self.window.of(reach), np.float32(1 / 255))
         change, nudge = (
             cv2.multiply(self.change, cv2.merge([share] * 3)),
             cv2.multiply(self.nudge, cv2.merge([share] * 2)),
         )
-        look = cv2.scaleAdd(nudge, LARGEST_NUDGE * len(shown), own_places(len(shown))[rows, columns])
+        look = cv2.scaleAdd(nudge, LARGEST_NUDGE * len(shown), self.window.of(own_places(len(shown))))
         moved = cv2.remap(shown, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         refined = shown.copy()
-        refined[rows, columns] = cv2.addWeighted(change, 255, moved, 1, 0, dtype=cv2.CV_8U)
+        self.window.of(refined)[:] = cv2.addWeighted(change, 255, moved, 1, 0, dtype=cv2.CV_8U)
         return refined
 
 
