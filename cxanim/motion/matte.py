@@ -8,11 +8,44 @@ from cxanim.motion import landmarks as lm
 _REACH_CELLS = 64
 _ENDS = ((15, 19), (16, 20))  # the hands
 _SURE = (0.3, 0.8)  # of what a segmentation says: less is wall, more is person
+_OTHER_LEVELS = (8, 28)  # from which on, and from where surely, a pixel shows something else than the plate
+_GAP = 1 / 36  # of the picture: gaps up to so wide are closed where a segmentation knows no gap
 
 
 def decided(matte: np.ndarray) -> np.ndarray:
     """A segmentation's word (H, W) in [0, 1], made decided: hardly a person is none, mostly one is one."""
     return np.clip((matte - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
+
+
+def apart_from(picture: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    """How far each pixel of a picture (S, S, 3) uint8 shows something else than the plate, (S, S) float32 in [0, 1].
+
+    A pixel of the plate may have gone to any of its neighbours: a camera never stands quite still.
+    """
+    around = np.ones((3, 3), np.uint8)
+    beyond = cv2.max(cv2.subtract(picture, cv2.dilate(plate, around)), cv2.subtract(cv2.erode(plate, around), picture))
+    levels = cv2.blur(beyond.max(axis=2), (3, 3)).astype(np.float32)
+    least, most = _OTHER_LEVELS
+    return np.clip((levels - least) / (most - least), 0, 1)
+
+
+def joined(part: np.ndarray, whole: np.ndarray, surely: np.ndarray) -> np.ndarray:
+    """A matte (S, S) in [0, 1] with its narrow gaps closed as far as `whole` (S, S) is, and without what is not joined
+    to what `surely` (S, S) belongs to it: a white stripe before a white wall is the shirt's, a spot on the wall not."""
+    across = max(3, round(_GAP * len(part)) | 1)
+    closed = cv2.morphologyEx(part, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across)))
+    part = np.maximum(part, np.minimum(closed, whole))
+    count, islands = cv2.connectedComponents((part > 0.3).astype(np.uint8))
+    is_its = np.zeros(count, bool)
+    is_its[np.unique(islands[surely > 0])] = True
+    is_its[0] = True  # its soft rim
+    return part * is_its[islands]
+
+
+def without_rim(matte: np.ndarray) -> np.ndarray:
+    """A matte (S, S) in [0, 1] without its outermost pixel, half of which shows what is behind; softened by as much."""
+    smaller = cv2.erode(matte, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))
+    return cv2.blur(smaller, (3, 3))
 
 
 def composite(front: np.ndarray, alpha: np.ndarray, back: np.ndarray) -> np.ndarray:
@@ -39,13 +72,14 @@ def face_stencil(face: np.ndarray, size_px: int) -> np.ndarray:
     return cv2.GaussianBlur(stencil, (0, 0), rim / 3).astype(np.float32) / 255
 
 
-def figure_stencil(joints: np.ndarray, size_px: int, thickness: float) -> np.ndarray:
+def figure_stencil(joints: np.ndarray, size_px: int, thickness: float, head: float = 0.6) -> np.ndarray:
     """(S, S) uint8, 255 on the bones of a figure, its trunk and its head.
 
     Args:
         joints: (35, 2) or more numbers each, as in `skeleton.py`.
         size_px: side.
         thickness: of the bones, in shares of the side.
+        head: radius of the head, in shares of its distance from the chest; half a bone is added.
     """
     points = np.round(np.clip(joints[:, :2], -1, 2) * size_px - 0.5).astype(np.int32)
     width = max(1, round(thickness * size_px))
@@ -53,9 +87,11 @@ def figure_stencil(joints: np.ndarray, size_px: int, thickness: float) -> np.nda
     for start, end in (*lm.BODY_LIMBS, *_ENDS):
         cv2.line(stencil, points[start].tolist(), points[end].tolist(), 255, width)
     cv2.fillConvexPoly(stencil, cv2.convexHull(points[[11, 12, 23, 24]]), 255)
-    head = points[:11].mean(axis=0).round().astype(int)
+    middle = points[:11].mean(axis=0).round().astype(int)
     chest = points[[11, 12]].mean(axis=0)
-    cv2.circle(stencil, head.tolist(), max(1, round(0.6 * float(np.linalg.norm(head - chest)) + width / 2)), 255, -1)
+    cv2.circle(
+        stencil, middle.tolist(), max(1, round(head * float(np.linalg.norm(middle - chest)) + width / 2)), 255, -1
+    )
     return stencil
 
 

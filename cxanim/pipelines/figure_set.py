@@ -13,7 +13,7 @@ from cxanim.motion.camera_hold import Anchor, brought, farthest_px
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import person_matte
 from cxanim.motion.layout import draw_layout
-from cxanim.motion.matte import background_plate, composite, decided, figure_stencil
+from cxanim.motion.matte import apart_from, background_plate, composite, decided, figure_stencil, joined, without_rim
 from cxanim.motion.pose import Pose
 from cxanim.motion.skeleton import SEEN, SHOULDER, joints_of, posed_joints
 from cxanim.pipelines.bank import farthest_points, rarity
@@ -31,7 +31,7 @@ from cxanim.pipelines.watch import Watch
 _WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
 # Thickness of the bones beyond which a person is somebody else, and within which it surely is the figure, in lengths of
 # the trunk: black trousers before a black curtain no segmentation sees.
-_ROUND, _SURELY = 0.9, 0.12
+_ROUND, _SURELY, _SURE_HEAD = 0.9, 0.12, 0.2
 _SMOOTHING, _GAP_S = 0.5, 0.2
 _AWAY = 0.6  # thickness of the bones beyond which nothing is the figure's, in lengths of the trunk
 _KNOWN, _TOLD_PX = (
@@ -166,10 +166,11 @@ def _bank(truth: np.ndarray, poses: Sequence[Pose], count: int) -> tuple[FigureP
     numbers = np.flatnonzero(calm)
     first = int(np.searchsorted(numbers, neutral))
     chosen = numbers[farthest_points(stances[numbers], count, first)].tolist()
-    mattes = [_matte(truth[number], bodies[number], trunk) for number in chosen]
     plate, moves = plate_of(truth[chosen], np.stack([person_matte(truth[number]) for number in chosen]))
+    behind = None if moves else plate
+    mattes = [_matte(truth[number], bodies[number], trunk, behind) for number in chosen]
     if plate is None:
-        plate, moves = as_stored(background_plate(truth[neutral], mattes[0].astype(np.float32) / 255)), False
+        plate = as_stored(background_plate(truth[neutral], mattes[0].astype(np.float32) / 255))
     kept = tuple(
         FigureReference(as_stored(truth[number]), matte, poses[number])
         for number, matte in zip(chosen, mattes, strict=True)
@@ -186,12 +187,20 @@ def _at_rest(bodies: np.ndarray, stances: np.ndarray) -> int:
     return int(np.argmin(far / max(float(np.median(far)), 1e-6) + aside + 2 * (1 - bodies[:, 11:, 3].mean(1))))
 
 
-def _matte(picture: np.ndarray, body: np.ndarray, trunk: float) -> np.ndarray:
-    """Where the figure with a body is, (S, S) uint8, without others who stand about."""
-    joints = posed_joints(body, trunk)
-    near, surely = (figure_stencil(joints, len(picture), share * trunk) for share in (_ROUND, _SURELY))
-    found = np.where(near > 0, np.round(decided(person_matte(picture)) * 255), 0).astype(np.uint8)
-    return np.maximum(found, cv2.GaussianBlur(surely, (0, 0), max(1.0, len(picture) / 256)))
+def _matte(picture: np.ndarray, body: np.ndarray, trunk: float, behind: np.ndarray | None = None) -> np.ndarray:
+    """Where the figure with a body is, (S, S) uint8, without others who stand about.
+
+    Args:
+        behind: (S, S, 3) what is behind it, where that is known: what shows just that is not the figure.
+    """
+    joints, size = posed_joints(body, trunk), len(picture)
+    near = figure_stencil(joints, size, _ROUND * trunk)
+    surely = figure_stencil(joints, size, _SURELY * trunk, _SURE_HEAD)
+    rim = cv2.GaussianBlur(surely, (0, 0), max(1.0, size / 256)).astype(np.float32) / 255
+    found = np.where(near > 0, decided(person_matte(picture)), np.float32(0))
+    seen = found if behind is None else found * apart_from(picture, behind)
+    matte = joined(np.maximum(seen, rim), found, surely)
+    return np.round((matte if behind is None else without_rim(matte)) * 255).astype(np.uint8)
 
 
 def _set_before(puppet: FigurePuppet, truth: np.ndarray, poses: Sequence[Pose], watch: Watch) -> None:
