@@ -4,7 +4,7 @@
 
 The browser is a headless Chromium (CXANIM_CHROMIUM names another program) whose camera plays a clip. A number is drawn
 into each of its frames. The delay is the time from the moment a frame with a number is seen in the page to the moment
-the puppet's picture for it is painted beside it, by the page's clock. Without a browser a script sends the same frames
+the puppet's picture for it is painted, by the page's clock. Without a browser a script sends the same frames
 over the same WebSocket, as JPEGs (a page sends them so to another machine), 30 a second, two under way. The default
 photo is the astronaut of scikit-image (NASA).
 
@@ -57,7 +57,7 @@ _SETTLED_S = 6.0  # from the first picture until it is calibrated and every cach
 _LONGEST_START_S = 60.0
 # Notes when each camera frame is seen in the page, which of them is sent with which number, and when its picture comes.
 WATCH = """
-window.seen = {}, window.sent = [], window.painted = [];
+window.arrived = {}, window.seen = {}, window.sent = [], window.painted = [];
 const bits = BITS, strip = document.createElement("canvas");
 [strip.width, strip.height] = [bits * 16, 16];
 const pen = strip.getContext("2d", { willReadFrequently: true });
@@ -74,9 +74,17 @@ HTMLCanvasElement.prototype.toBlob = function (...rest) {
   if (this.className !== "puppet") window.sent.push(numberIn(this, this.width));
   return toBlob.apply(this, rest);
 };
-VideoFrame.prototype.copyTo = function (bytes, how) {  // without a part in mind it is the page, which sends it whole
-  const done = copyTo.call(this, bytes, how), place = how ? 0 : window.sent.push(null), width = this.displayWidth;
-  return how ? done : done.then(() => { window.sent[place - 1] = numberAt(bytes, 8 * width, width); });
+VideoFrame.prototype.copyTo = function (bytes) {  // the page sends it
+  const place = window.sent.push(null), width = this.displayWidth, when = window.arrived[this.timestamp];
+  return copyTo.call(this, bytes).then(() => {
+    window.seen[(window.sent[place - 1] = numberAt(bytes, 8 * width, width))] = when;
+  });
+};
+const read = ReadableStreamDefaultReader.prototype.read;
+ReadableStreamDefaultReader.prototype.read = async function () {
+  const had = await read.call(this);
+  if (had.value instanceof VideoFrame) window.arrived[had.value.timestamp] = performance.now();
+  return had;
 };
 function numberAt(bytes, start, width) {
   const scale = width / CAMERA_PX;
@@ -84,24 +92,8 @@ function numberAt(bytes, start, width) {
   for (let bit = 0; bit < bits; bit++) number = 2 * number + (bytes[start + Math.round((16 * bit + 8) * scale)] > 127);
   return number;
 }
-async function numberOf(frame) {  // its brightness alone is copied, and of that a strip: a canvas costs more
-  const scale = frame.displayWidth / CAMERA_PX, wide = 2 * Math.ceil(bits * 8 * scale);
-  const bytes = new Uint8Array(3 * wide), rect = { x: 0, y: 2 * Math.round(4 * scale), width: wide, height: 2 };
-  try {
-    await frame.copyTo(bytes, { rect });
-    return numberAt(bytes, 0, frame.displayWidth);
-  } finally {
-    frame.close();
-  }
-}
 window.watchStage = () => {
-  const video = document.querySelector("#live-stage video"), puppet = document.querySelector("#live-stage canvas");
-  const look = () => {
-    const now = performance.now();
-    numberOf(new VideoFrame(video)).then((number) => { window.seen[number] = now; });
-    video.requestVideoFrameCallback(look);
-  };
-  video.requestVideoFrameCallback(look);
+  const puppet = document.querySelector("#live-stage canvas.puppet");
   new MutationObserver(() => {
     const number = window.sent[Number(puppet.dataset.frame) - 1];
     window.painted.push([performance.now(), performance.now() - window.seen[number]]);
@@ -388,7 +380,7 @@ def in_browser(target: Path, film: Path, seconds: float) -> str:
             page.locator("#live-photo input[type=file]").first.set_input_files(target)
         page.locator("#live-stage .say", has_text="Ready.").wait_for(timeout=60_000)
         page.locator("#live-stage [name=start]").click()
-        page.locator("#live-stage canvas[data-frame]").wait_for(timeout=60_000)
+        page.locator("#live-stage canvas.puppet[data-frame]").wait_for(timeout=60_000)
         page.evaluate("window.watchStage()")
         page.wait_for_timeout(1000 * _SETTLED_S)
         page.evaluate("window.painted = []")

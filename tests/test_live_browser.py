@@ -85,13 +85,13 @@ def start(page: Page) -> None:
 
 
 def frame_of(page: Page) -> int:
-    return int(page.locator("#live-stage canvas").get_attribute("data-frame") or 0)
+    return int(page.locator("#live-stage canvas.puppet").get_attribute("data-frame") or 0)
 
 
 def wait_for_frames(page: Page, count: int = 15) -> None:
     frame = frame_of(page)
     page.wait_for_function(
-        "frame => Number(document.querySelector('#live-stage canvas').dataset.frame) > frame", arg=frame + count
+        "frame => Number(document.querySelector('#live-stage canvas.puppet').dataset.frame) > frame", arg=frame + count
     )
 
 
@@ -239,10 +239,14 @@ def test_two_tabs_share_a_camera(opened: Opened, app_url: str):
 
 def test_an_unplugged_camera_is_said(opened: Opened):
     with opened(*CAMERA) as page:
-        start(page)
-        page.locator("#live-stage video").evaluate(
-            "video => video.srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
+        page.evaluate(
+            """() => {
+              const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+              navigator.mediaDevices.getUserMedia = async (what) => (window.opened = await open(what));
+            }"""
         )
+        start(page)
+        page.evaluate("window.opened.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
         expect(page.locator("#live-stage .say")).to_contain_text("The camera was unplugged.")
         expect(page.locator("#live-stage [name=start]")).to_have_text("Start the camera")
 

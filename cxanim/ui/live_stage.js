@@ -15,13 +15,11 @@ const REFUSED = {
 };
 const LOST = "The connection is lost. Press Start to try again.";
 const find = (selector) => element.querySelector(selector);
-const [video, puppet, taken] = ["video", "canvas", "canvas"].map((name) => document.createElement(name));
-Object.assign(video, { muted: true, playsInline: true });
+const [puppet, taken] = ["canvas", "canvas"].map((name) => document.createElement(name));
 puppet.className = "puppet";
-find(".camera").prepend(video);
 find(".mine").append(puppet);
 
-let ticket = null, stream = null, starting = false, looking = 0;
+let ticket = null, stream = null, camera = null, starting = false;
 let road = null, socket = null, timer = 0, retries = 0;  // `road` is where frames go; null until one is open
 let number = 0, read = 0, newest = 0, underWay = 0, state = null, times = [], delays = [];
 let recorder = null, asksToRecord = false, isHeld = false, commands = Promise.resolve();
@@ -52,53 +50,44 @@ async function start() {
     starting = false;
   }
   stream.getVideoTracks()[0].addEventListener("ended", () => stop("The camera was unplugged. Plug it in, then press Start again.", true));
-  video.srcObject = stream;
+  camera = filming(stream, find(".camera"), send);
   show(true);
   say("One moment: the puppet is being made ready");
   retries = 0;
   connect();
-  look();
-  await video.play();
 }
 
 function stop(words = "", bad = false) {
   if (recorder) recorder.stop();
   drop();
-  if (video.cancelVideoFrameCallback) video.cancelVideoFrameCallback(looking);
-  else cancelAnimationFrame(looking);
   if (stream) stream.getTracks().forEach((track) => track.stop());
-  stream = video.srcObject = null;
+  if (camera) camera.close();
+  stream = camera = null;
   show(false);
   find(".figures").textContent = "";
   say(words, bad);
 }
 
-function look() {  // at the camera's next frame
-  looking = video.requestVideoFrameCallback ? video.requestVideoFrameCallback(send) : requestAnimationFrame(send);
-}
-
-function send() {
-  if (!stream) return;
-  look();
-  if (!road || underWay >= road.most || !video.videoWidth) return;
+function send(source, width, height) {  // a frame, or a video that shows it
+  if (!stream || !road || underWay >= road.most) return;
   const head = new ArrayBuffer(16), view = new DataView(head), way = road;
   view.setUint32(0, ++number, true);
   view.setUint32(4, read, true);
   view.setFloat64(8, performance.now(), true);
   underWay++;
-  if (way.takesPlain) sendPlain(way, head);
-  else sendPressed(way, head);
+  if (way.takesPlain) sendPlain(way, head, source, width, height);
+  else sendPressed(way, head, source, width, height);
 }
 
-async function sendPlain(way, head) {  // as it is: on one machine it costs more to press a frame than to carry it
+async function sendPlain(way, head, source, ...size) {  // on one machine it costs more to press a frame than to carry it
   let frame = null;
   try {
-    frame = new VideoFrame(video);
+    frame = new VideoFrame(source);
     const bytes = await plain(frame, head);
     if (road === way) way.send(bytes);
   } catch {  // this browser or camera gives none that can be read so
     way.takesPlain = false;
-    if (road === way) sendPressed(way, head);
+    if (road === way) sendPressed(way, head, frame || source, ...size);
   } finally {
     if (frame) frame.close();
   }
@@ -117,11 +106,10 @@ async function plain(frame, head) {
   return bytes;
 }
 
-function sendPressed(way, head) {
-  const scale = Math.min(1, LONGEST_PX / Math.max(video.videoWidth, video.videoHeight));
-  const [width, height] = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
+function sendPressed(way, head, source, ...size) {
+  const scale = Math.min(1, LONGEST_PX / Math.max(...size)), [width, height] = size.map((side) => Math.round(side * scale));
   if (taken.width !== width || taken.height !== height) [taken.width, taken.height] = [width, height];
-  taken.getContext("2d", { alpha: false }).drawImage(video, 0, 0, width, height);
+  taken.getContext("2d", { alpha: false }).drawImage(source, 0, 0, width, height);
   taken.toBlob((frame) => { if (road === way) way.send(new Blob([head, frame])); }, "image/jpeg", QUALITY);
 }
 
@@ -219,6 +207,7 @@ async function paint(which, sent, does, mirrored, picture) {
     newest = which;
     if (puppet.width !== size) puppet.width = puppet.height = size;
     puppet.getContext("2d").drawImage(image, 0, 0);
+    camera.show();
     puppet.dataset.frame = which;
     element.classList.add("shown");
     element.classList.toggle("mirrored", mirrored);

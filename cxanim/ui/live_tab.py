@@ -30,6 +30,7 @@ _TARGETS = {"photo": "A photo", "puppet": "A puppet"}
 _KEYS = "".join(
     f'<button type="button" data-sliders="{sliders}">{name.capitalize()}</button>' for name, sliders in KEYS.items()
 )
+_SCRIPTS = ("live_camera.js", "live_stage.js")
 _PAGE = f"""<div class="both"><div class="screen camera"><span>You</span></div>
 <div class="screen mine"><img alt=""><span>Your puppet</span></div>
 </div>
@@ -43,11 +44,11 @@ _STYLE = """
 .both { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
 .screen { position: relative; aspect-ratio: 1; border-radius: 12px; overflow: hidden; background: var(--neutral-200); }
 .screen :is(video, canvas, img) { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: cover; }
-&:not(.ready) img, .screen canvas { visibility: hidden; }
+&:not(.ready) img, canvas.puppet { visibility: hidden; }
 .screen span { position: absolute; z-index: 1; left: 8px; bottom: 8px; padding: 2px 9px; border-radius: 8px;
   font-size: .85rem; background: rgb(28 25 23 / .65); color: #fff !important; }
-&.mirrored video { transform: scaleX(-1); }
-&.running.shown canvas { visibility: visible; }
+&.mirrored .camera :is(video, canvas) { transform: scaleX(-1); }
+&.running.shown canvas.puppet { visibility: visible; }
 .say { min-height: 1.5em; margin: 10px 0 0; } .say.bad { color: #d9485f; }
 .kept { margin: 0; } .kept:empty { display: none; }
 .figures { min-height: 1.5em; margin: 0; color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums; }
@@ -100,7 +101,7 @@ def build(stages: Stages, workspace: Workspace, examples: Sequence[Path]) -> Non
             status = gr.HTML(elem_id="live-status", padding=False)
             stage = gr.HTML(
                 None, html_template=_PAGE, css_template=_STYLE, apply_default_css=False, elem_id="live-stage",
-                js_on_load=files("cxanim.ui").joinpath("live_stage.js").read_text(),
+                js_on_load="\n".join(files("cxanim.ui").joinpath(name).read_text() for name in _SCRIPTS),
                 server_functions=[live_frame, live_command, live_recording],
             )  # fmt: skip
             stage.api_info = lambda: {"type": "object"}  # type: ignore[method-assign]
