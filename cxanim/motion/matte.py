@@ -8,7 +8,7 @@ from cxanim.motion import landmarks as lm
 _REACH_CELLS = 64
 _ENDS = ((15, 19), (16, 20))  # the hands
 _SURE = (0.3, 0.8)  # of what a segmentation says: less is wall, more is person
-_OTHER_LEVELS = (8, 28)  # from which on, and from where surely, a pixel shows something else than the plate
+_OTHER_LEVELS = (6, 20)  # from which on, and from where surely, a pixel shows something else than the plate
 _GAP = 1 / 36  # of the picture: gaps up to so wide are closed where a segmentation knows no gap
 
 
@@ -36,10 +36,11 @@ def joined(part: np.ndarray, whole: np.ndarray, surely: np.ndarray) -> np.ndarra
     closed = cv2.morphologyEx(part, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across)))
     part = np.maximum(part, np.minimum(closed, whole))
     count, islands = cv2.connectedComponents((part > 0.3).astype(np.uint8))
-    is_its = np.zeros(count, bool)
-    is_its[np.unique(islands[surely > 0])] = True
-    is_its[0] = True  # its soft rim
-    return part * is_its[islands]
+    is_its = np.zeros(count, np.uint8)
+    is_its[np.unique(islands[surely > 0])] = 1
+    is_its[0] = 0
+    with_soft_rim = cv2.dilate(is_its[islands], np.ones((5, 5), np.uint8))
+    return part * with_soft_rim
 
 
 def without_rim(matte: np.ndarray) -> np.ndarray:

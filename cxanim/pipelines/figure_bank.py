@@ -45,7 +45,7 @@ def stance(body: np.ndarray, trunk: float) -> np.ndarray:
     return np.concatenate([from_hips.ravel(), _DEPTH * joints[_TOLD, 2], _PLACE * hips / trunk])
 
 
-def calm_poses(bodies: Sequence[np.ndarray], share: float = 0.75) -> np.ndarray:
+def calm_poses(bodies: Sequence[np.ndarray], share: float = 0.5) -> np.ndarray:
     """Which frames (T,) bool are among the calmer `share`: in fast ones limbs are blurred."""
     joints = joints_of(np.stack(bodies))[0][:, _TOLD]
     steps = np.linalg.norm(np.diff(joints, axis=0), axis=2).max(1)

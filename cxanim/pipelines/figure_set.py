@@ -23,7 +23,7 @@ from cxanim.pipelines.figure_clip import ClipFigures, observe_figures
 from cxanim.pipelines.figure_puppet import FigurePuppet, FigureReference
 from cxanim.pipelines.figure_render import FigureRenderer
 from cxanim.pipelines.habits import too_near
-from cxanim.pipelines.plate import plate_of
+from cxanim.pipelines.plate import is_seen_behind, plate_of
 from cxanim.pipelines.puppet_parts import as_stored
 from cxanim.pipelines.training_set import TrainingSet, most_frames
 from cxanim.pipelines.watch import Watch
@@ -166,8 +166,9 @@ def _bank(truth: np.ndarray, poses: Sequence[Pose], count: int) -> tuple[FigureP
     numbers = np.flatnonzero(calm)
     first = int(np.searchsorted(numbers, neutral))
     chosen = numbers[farthest_points(stances[numbers], count, first)].tolist()
-    plate, moves = plate_of(truth[chosen], np.stack([person_matte(truth[number]) for number in chosen]))
-    behind = None if moves else plate
+    persons = np.stack([person_matte(truth[number]) for number in chosen])
+    plate, moves = plate_of(truth[chosen], persons)
+    behind = None if plate is None or moves else (plate, is_seen_behind(persons))
     mattes = [_matte(truth[number], bodies[number], trunk, behind) for number in chosen]
     if plate is None:
         plate = as_stored(background_plate(truth[neutral], mattes[0].astype(np.float32) / 255))
@@ -187,20 +188,27 @@ def _at_rest(bodies: np.ndarray, stances: np.ndarray) -> int:
     return int(np.argmin(far / max(float(np.median(far)), 1e-6) + aside + 2 * (1 - bodies[:, 11:, 3].mean(1))))
 
 
-def _matte(picture: np.ndarray, body: np.ndarray, trunk: float, behind: np.ndarray | None = None) -> np.ndarray:
+def _matte(
+    picture: np.ndarray, body: np.ndarray, trunk: float, behind: tuple[np.ndarray, np.ndarray] | None = None
+) -> np.ndarray:
     """Where the figure with a body is, (S, S) uint8, without others who stand about.
 
     Args:
-        behind: (S, S, 3) what is behind it, where that is known: what shows just that is not the figure.
+        behind: (S, S, 3) what is behind it, and (S, S) bool where that is known: what shows just that is not it.
     """
     joints, size = posed_joints(body, trunk), len(picture)
     near = figure_stencil(joints, size, _ROUND * trunk)
     surely = figure_stencil(joints, size, _SURELY * trunk, _SURE_HEAD)
-    rim = cv2.GaussianBlur(surely, (0, 0), max(1.0, size / 256)).astype(np.float32) / 255
+    softly = cv2.GaussianBlur(surely, (0, 0), max(1.0, size / 256)).astype(np.float32) / 255
     found = np.where(near > 0, decided(person_matte(picture)), np.float32(0))
-    seen = found if behind is None else found * apart_from(picture, behind)
-    matte = joined(np.maximum(seen, rim), found, surely)
-    return np.round((matte if behind is None else without_rim(matte)) * 255).astype(np.uint8)
+    if behind is None:
+        matte = joined(np.maximum(found, softly), found, surely)
+    else:
+        plate, is_known = behind
+        seen = found * np.where(is_known, apart_from(picture, plate), 1)
+        # The rim last: of what is surely the figure, a thin arm is all rim.
+        matte = np.maximum(without_rim(joined(np.maximum(seen, softly), found, surely)), 0.5 * softly)
+    return np.round(matte * 255).astype(np.uint8)
 
 
 def _set_before(puppet: FigurePuppet, truth: np.ndarray, poses: Sequence[Pose], watch: Watch) -> None:

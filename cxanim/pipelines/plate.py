@@ -8,6 +8,7 @@ from cxanim.pipelines.metrics import drift_px
 from cxanim.pipelines.puppet_parts import as_stored
 
 _STILL_LEVELS, _STILL_SHARE = 9.0, 0.03  # a background stands that varies less, in grey levels and in shares of a side
+_BEHIND, _LEAST_SEEN = 0.1, 3  # more is person; frames that must show a place for it to be known
 _PLATE_FRAMES = 24  # frames that its median is taken over: it is held several times in memory
 
 
@@ -20,9 +21,9 @@ def plate_of(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None,
     some = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _PLATE_FRAMES)).astype(int))
     frames, mattes = frames[some], mattes[some]
     pictures = frames.astype(np.float32)
-    background = mattes < 0.1
+    background = mattes < _BEHIND
     seen = background.sum(0)
-    often = seen >= max(3, len(frames) // 3)
+    often = seen >= max(_LEAST_SEEN, len(frames) // 3)
     if often.mean() < 0.02:
         return None, False
     uncovered = np.broadcast_to(~background[..., None], pictures.shape)
@@ -36,6 +37,11 @@ def plate_of(frames: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray | None,
     if never.any() and not never.all():
         plate = _filled(plate, never)
     return as_stored(plate), False
+
+
+def is_seen_behind(mattes: np.ndarray) -> np.ndarray:
+    """Where (S, S) bool frames whose persons are known, (T, S, S), show often enough what is behind these."""
+    return (mattes < _BEHIND).sum(0) >= max(_LEAST_SEEN, len(mattes) // 8)
 
 
 def _drift_px(frames: np.ndarray, mattes: np.ndarray) -> float:
