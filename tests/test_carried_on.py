@@ -35,10 +35,18 @@ def test_a_picture_that_shows_the_same_is_refined_as_it_was_said():
     assert (result[outside] == 100).all()
 
 
-def test_where_something_else_is_shown_nothing_of_what_was_said_is_left():
-    was, now = picture(100), picture(220)
-    result = WINDOW.of(shown_by(was, picture(151), now))
-    assert result == pytest.approx(0.7 * 151 + 0.3 * 220, abs=1)  # and not brighter than it is shown
+def test_where_something_else_is_shown_nothing_is_left_of_what_is_gone():
+    now = picture(220)
+    np.testing.assert_array_equal(shown_by(picture(100), picture(151), now), now)
+
+
+def test_where_something_else_is_shown_what_was_made_before_is_kept_as_far_as_its_colours_are_there():
+    now = picture(220)
+    now[:, ::2] = 120
+    result = WINDOW.of(shown_by(picture(20), picture(151), now))[4:-4, 4:-4]
+    assert result[:, 1::2] == pytest.approx(0.7 * 151 + 0.3 * 220, abs=1)
+    assert result[:, ::2] == pytest.approx(0.7 * 151 + 0.3 * 120, abs=1)
+    assert (WINDOW.of(shown_by(picture(20), picture(251), now))[4:-4, 4:-4] <= 220).all()
 
 
 @pytest.mark.parametrize(("reach", "holds"), [(0, 1.0), (255, 0.0)])

@@ -144,6 +144,17 @@ def test_where_pictures_take_too_long_they_become_smaller_and_larger_again_when_
     assert sizes.count(512) < 0.1 * len(sizes)
 
 
+def test_what_no_picture_waits_for_gets_half_of_the_time():
+    pace = Pace([Grade(256, 1, asks_every=every, dearer=2.0) for every in (1, 2, 4)])
+    for number in range(60):
+        pace.note({1: 20, 2: 20, 4: 20}[pace.grade.asks_every], number / 30)
+    assert pace.grade.asks_every == 1  # each picture waits for it, and it fits
+    pace = Pace([Grade(256, 1, asks_every=every, dearer=2.0) for every in (1, 2, 4)])
+    for number in range(60):
+        pace.note({1: 40, 2: 20, 4: 10}[pace.grade.asks_every], number / 30)
+    assert pace.grade.asks_every == 4
+
+
 def test_a_single_slow_picture_changes_nothing():
     pace = Pace([Grade(256, 1), Grade(128, 1)])
     for number in range(60):

@@ -29,6 +29,13 @@ WebSocket.prototype.send = function (what) {
   head.then((letters) => { window.sent = String.fromCharCode(...new Uint8Array(letters)); });
   return send.call(this, what);
 };"""
+SPREAD = """own => {
+  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+  [canvas.width, canvas.height] = [32, 32];
+  pen.drawImage(own, 0, 0, 32, 32);
+  const greys = [...pen.getImageData(0, 0, 32, 32).data].filter((_, index) => index % 4 === 1);
+  return Math.max(...greys) - Math.min(...greys);
+}"""
 SOCKETS = """window.sockets = [];
 window.WebSocket = class extends WebSocket { constructor(...place) { super(...place); window.sockets.push(this); } };"""
 
@@ -148,6 +155,8 @@ def test_somebody_becomes_the_puppet(opened: Opened, tmp_path: Path):
         ("", "I420"),
         ("delete window.VideoFrame;", "\xff\xd8"),
         ("VideoFrame.prototype.copyTo = async () => { throw new Error('lost'); };", "\xff\xd8"),
+        ("delete window.MediaStreamTrackProcessor;", "I420"),
+        ("delete window.MediaStreamTrackProcessor; delete window.VideoFrame;", "\xff\xd8"),
     ],
 )
 def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Opened, script: str, first: str):
@@ -156,6 +165,10 @@ def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Ope
         start(page)
         wait_for_frames(page)
         assert page.evaluate("window.sent").startswith(first)
+        own = page.locator("#live-stage .camera :is(canvas, video)")
+        assert own.evaluate(SPREAD) > 10  # of its grey levels: the person is seen
+        page.locator("#live-stage [name=start]").click()
+        expect(own).to_have_count(0)
 
 
 def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):
@@ -220,6 +233,21 @@ def test_a_tab_that_is_hidden_rests_and_goes_on_when_it_is_seen_again(opened: Op
         wait_for_frames(page)
         expect(page.locator("#live-stage .say")).to_contain_text("It follows you")
         assert page.evaluate("window.sockets.length") == 1
+
+
+def test_nothing_is_sent_from_a_tab_that_is_behind_another(opened: Opened):
+    with opened(
+        *CAMERA, script="Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) });"
+    ) as page:
+        start(page)
+        wait_for_frames(page)
+        page.evaluate("window.away = true")
+        page.wait_for_timeout(500)
+        frame = frame_of(page)
+        page.wait_for_timeout(1000)
+        assert frame_of(page) == frame
+        page.evaluate("window.away = false")
+        wait_for_frames(page)
 
 
 def test_two_tabs_share_a_camera(opened: Opened, app_url: str):

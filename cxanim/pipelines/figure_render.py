@@ -96,7 +96,7 @@ class FigureRenderer:
     def _carried_out(self, said: _BothSaid, pose: Pose, picture: np.ndarray, reach: np.ndarray) -> np.ndarray:
         asked, window = said.pose, window_of(reach)
         if said.body is not None and window is not None:
-            if asked is pose:
+            if said.body.shown is picture:
                 picture = said.body.made
             else:
                 before, after = (joints_of(one.need_body())[0] for one in (asked, pose))

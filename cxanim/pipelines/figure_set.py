@@ -30,7 +30,7 @@ from cxanim.pipelines.watch import Watch
 
 _WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
 # Thickness of the bones beyond which a person is somebody else, and within which it surely is the figure, in lengths of
-# the trunk: black trousers before a black curtain no segmentation sees.
+# the trunk: black trousers before a black curtain no segmentation sees. And how much of a head surely is one.
 _ROUND, _SURELY, _SURE_HEAD = 0.9, 0.12, 0.2
 _SMOOTHING, _GAP_S = 0.5, 0.2
 _AWAY = 0.6  # thickness of the bones beyond which nothing is the figure's, in lengths of the trunk

@@ -13,6 +13,7 @@ from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_parts import SIZES_PX
 
 BUDGET_MS = 28.0  # of the 33 between two frames of a camera: the rest is for what runs beside
+_BESIDE_MS = 14.0  # for what no picture waits for: it takes the cores from what they do wait for
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
 LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
@@ -39,6 +40,11 @@ class Grade:
     most_blended: int
     dearer: float = _FEWER_PIXELS
     asks_every: int = 1
+
+    @property
+    def within_ms(self) -> float:
+        """What a picture of this grade may take."""
+        return BUDGET_MS if self.asks_every == 1 else _BESIDE_MS
 
 
 def grades(puppet: Puppet) -> list[Grade]:
@@ -96,11 +102,12 @@ class Pace:
         if len(self._took_ms) < _LOOKED_AT:
             return
         usual_ms, since_s = sorted(self._took_ms)[_LOOKED_AT // 2], time_s - self._changed_s
-        if usual_ms > BUDGET_MS and self._place + 1 < len(self._grades):
+        if usual_ms > self.grade.within_ms and self._place + 1 < len(self._grades):
             self._wait_s = min(_LONGEST_WAIT_S, 2 * self._wait_s) if since_s < self._wait_s else _WAIT_S
             self._change(1, time_s)
         elif self._place > 0 and since_s > self._wait_s:
-            if usual_ms * self._grades[self._place - 1].dearer < _SURE * BUDGET_MS:
+            finer = self._grades[self._place - 1]
+            if usual_ms * finer.dearer < _SURE * finer.within_ms:
                 self._change(-1, time_s)
 
     def _change(self, step: int, time_s: float) -> None:

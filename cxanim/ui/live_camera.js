@@ -1,4 +1,4 @@
-// What the camera films: every frame is given to `take`, and shown in a screen. Where a browser gives frames themselves
+// What the camera films: while the page is seen every frame is given to `take`, and shown in a screen. Where a browser gives frames themselves
 // no video plays: each change of a page costs it a whole picture, so a frame is shown when the page says so, together
 // with what was made of another, and alone only where nothing comes. Elsewhere a video shows frames, and gives them.
 const NOTHING_CAME_MS = 120;
@@ -23,7 +23,7 @@ function framed(stream, screen, take) {
   }
   (async () => {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => ({ done: true }));  // its track tells that it ended
       if (done) return;
       if (newest) newest.close();
       newest = value;
@@ -31,7 +31,7 @@ function framed(stream, screen, take) {
       take(value, value.displayWidth, value.displayHeight);
       if (performance.now() - together > NOTHING_CAME_MS) draw();
     }
-  })().catch(() => {});  // a camera that ends is told by its track
+  })();
   return {
     show() {
       together = performance.now();
@@ -56,7 +56,7 @@ function played(stream, screen, take) {
     if (video.videoWidth) take(video, video.videoWidth, video.videoHeight);
   }
   next(look);
-  video.play().catch(() => {});  // it is stopped before it began
+  video.play().catch((error) => { if (error.name !== "AbortError") throw error; });  // stopped before it began
   return {
     show() {},
     close() {

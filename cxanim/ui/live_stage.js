@@ -44,13 +44,13 @@ async function start() {
   try {
     const size = { width: { ideal: 480 }, height: { ideal: 360 }, frameRate: { ideal: 30 } };
     stream = await navigator.mediaDevices.getUserMedia({ video: size, audio: false });
+    camera = filming(stream, find(".camera"), send);
   } catch (error) {
-    return say(REFUSED[error.name] || `The camera cannot be opened (${error.name}).`, true);
+    return stop(REFUSED[error.name] || `The camera cannot be opened (${error.name}).`, true);
   } finally {
     starting = false;
   }
   stream.getVideoTracks()[0].addEventListener("ended", () => stop("The camera was unplugged. Plug it in, then press Start again.", true));
-  camera = filming(stream, find(".camera"), send);
   show(true);
   say("One moment: the puppet is being made ready");
   retries = 0;
