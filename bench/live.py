@@ -6,8 +6,8 @@ The browser is a headless Chromium (CXANIM_CHROMIUM names another program) whose
 into each of its frames. The delay is the time from the moment a frame with a number comes to the page to the moment
 the puppet's picture for it is painted, by the page's clock. While that is noted nothing else is connected to the
 browser: what drives it would be told every frame that goes over a socket, which takes an eighth of the two cores.
-Without a browser a script sends the same frames over the same WebSocket, as JPEGs (a page sends them so to another machine), 30 a
-second, two under way. The default photo is the astronaut of scikit-image (NASA).
+Without a browser a script sends the same frames over the same WebSocket, as JPEGs (a page sends them so to another
+machine), 30 a second, two under way. The default photo is the astronaut of scikit-image (NASA).
 
 Then the same script beside a second one with a puppet of its own, and beside one that sends frames and reads nothing.
 With --hours it runs once for so long and says what became of the server's memory: its slope over the second half.
