@@ -13,7 +13,7 @@ from cxanim.motion.limb_ways import way_back
 from cxanim.motion.matte import figure_stencil, reach_of
 from cxanim.motion.pose import Pose
 from cxanim.motion.sheet import before
-from cxanim.motion.skeleton import joints_of, posed_joints
+from cxanim.motion.skeleton import ELBOW, INDEX, WRIST, joints_of, posed_joints
 from cxanim.pipelines.answers import Answers
 from cxanim.pipelines.carried_on import Said, carried_on
 from cxanim.pipelines.figure_bank import StanceRetrieval
@@ -22,6 +22,9 @@ from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.refine import Refiner, window_of
 
 _BEYOND = 0.6  # of what may be changed within a figure
+# Forearms and hands are shown as they are bent: they are quick, and of what is blurred in most frames a network makes a
+# blur in all (docs/log.md, 2026-11-29). How far they are left alone, and how thick they are, in lengths of the trunk.
+_LEFT_ALONE, _ROUND_ARMS = 0.8, 0.4
 _REACH = 0.3  # thickness of the bones round which a figure may be refined, in lengths of its trunk
 
 
@@ -126,6 +129,7 @@ class FigureRenderer:
         about = np.maximum(mixed[..., 3], figure_stencil(joints, size, _REACH * self._trunk))
         # Less beyond its outline than within: so the network sees too what is figure and what is plate.
         reach = np.maximum(mixed[..., 3], cv2.convertScaleAbs(reach_of(about), alpha=_BEYOND))
+        reach = cv2.subtract(reach, cv2.multiply(reach, _forearms(joints, size, self._trunk), scale=_LEFT_ALONE / 255))
         return cv2.merge([before(self.puppet.plate, mixed), reach])
 
     def _warp(self, number: int) -> LimbWarp:
@@ -136,3 +140,15 @@ class FigureRenderer:
             joints = posed_joints(reference.body, self._trunk)[:, :2]
             self._warps[number] = LimbWarp(reference.picture, matte, joints, self.puppet.plate)
         return self._warps[number]
+
+
+def _forearms(joints: np.ndarray, size_px: int, trunk: float) -> np.ndarray:
+    """(S, S) uint8, 255 on forearms and hands, with a soft rim."""
+    places = np.round(np.clip(joints[:, :2], -1, 2) * size_px - 0.5).astype(np.int32)
+    thick_px = max(1, round(_ROUND_ARMS * trunk * size_px))
+    stencil = np.zeros((size_px, size_px), np.uint8)
+    for side in (0, 1):
+        arm = places[[ELBOW + side, WRIST + side, INDEX + side]]
+        cv2.polylines(stencil, [arm], isClosed=False, color=255, thickness=thick_px)
+    rim = max(3, size_px // 28) | 1
+    return cv2.blur(stencil, (rim, rim))
