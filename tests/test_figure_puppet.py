@@ -19,7 +19,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.figure_retarget import retargeted_figure
 from cxanim.motion.pose import Pose
 from cxanim.motion.recording import Motion
-from cxanim.motion.skeleton import joints_of
+from cxanim.motion.skeleton import HIPS, WRIST, joints_of
 from cxanim.pipelines import evaluate_figure, figure_set, metrics
 from cxanim.pipelines.edit import Editor
 from cxanim.pipelines.figure_bank import StanceRetrieval
@@ -116,6 +116,13 @@ def test_what_is_learnt_from_shows_the_figure_elsewhere_bent_into_place(lessons:
     assert far < 6 and near < 40  # grey levels; beyond the reach the plate is the background itself
     moved = lessons.layout[:, : SIZE_PX // 2].astype(int)
     assert np.abs(moved[12] - moved[0]).max(2).astype(bool).mean() > 0.01  # the arms are elsewhere
+
+
+def test_hands_are_left_as_they_are_bent_and_the_trunk_may_be_refined(lessons: TrainingSet[FigurePuppet]):
+    for pose, warped in zip(lessons.poses, lessons.warped[:, 0], strict=True):
+        joints = joints_of(pose.need_body())[0]
+        reach = [warped[y, x, 3] for x, y in np.round(joints[[WRIST, WRIST + 1, HIPS]] * SIZE_PX - 0.5).astype(int)]
+        assert reach[0] < 130 and reach[1] < 130 and reach[2] > 200
 
 
 def test_the_plate_shows_what_is_behind_the_arms(lessons: TrainingSet[FigurePuppet]):

@@ -13,7 +13,9 @@ from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_parts import SIZES_PX
 
 BUDGET_MS = 28.0  # of the 33 between two frames of a camera: the rest is for what runs beside
-_BESIDE_MS = 14.0  # for what no picture waits for: it takes the cores from what they do wait for
+# Shares of it: for more references than one, which are a little nicer and take the cores from the rest, and for what no
+# picture waits for.
+_MIXED, _BESIDE = 0.7, 0.5
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
 LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
@@ -44,7 +46,9 @@ class Grade:
     @property
     def within_ms(self) -> float:
         """What a picture of this grade may take."""
-        return BUDGET_MS if self.asks_every == 1 else _BESIDE_MS
+        if self.asks_every > 1:
+            return _BESIDE * BUDGET_MS
+        return BUDGET_MS if self.most_blended == 1 else _MIXED * BUDGET_MS
 
 
 def grades(puppet: Puppet) -> list[Grade]:
@@ -63,10 +67,7 @@ def network_grades(puppet: Puppet | FigurePuppet) -> list[Grade]:
     """How often the network of a puppet may be asked, the finest first; one that has none is always the same."""
     often = _FIGURES_ASK_EVERY if isinstance(puppet, FigurePuppet) else _ASKS_EVERY
     seldomer = [*often[1:], often[-1]]
-    told = [
-        Grade(puppet.size_px, len(puppet.references), after / every, every)
-        for every, after in zip(often, seldomer, strict=True)
-    ]
+    told = [Grade(puppet.size_px, 1, after / every, every) for every, after in zip(often, seldomer, strict=True)]
     return told if puppet.is_trained else told[:1]
 
 
