@@ -418,3 +418,7 @@ def chromium(film: Path) -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
+
+
+if __name__ == "__main__":
+    main()
