@@ -421,4 +421,5 @@ def chromium(film: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
     main()
