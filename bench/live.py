@@ -32,7 +32,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from editor import FLAGS, app
-from held_out import clip_named, commit_here, head, into_readme
+from held_out import ROOT, clip_named, commit_here, head, into_readme
 from playwright.sync_api import sync_playwright
 
 from cxanim.images import decode_jpeg, encode_jpeg
