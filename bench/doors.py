@@ -20,7 +20,8 @@ import numpy as np
 from held_out import clip_named, commit_here, head, material
 
 from cxanim.images import read_image, write_image
-from cxanim.motion.detect import find_face, find_faces, person_matte
+from cxanim.motion.detect import find_face, find_faces
+from cxanim.motion.segment import person_matte
 from cxanim.motion.template import named_points
 from cxanim.pipelines.placed_face import in_pixels
 from cxanim.video import open_video, probe_video

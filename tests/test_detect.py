@@ -10,9 +10,10 @@ from faces import astronaut, astronaut_face
 
 from cxanim.errors import NoFace
 from cxanim.motion import landmarks as lm
-from cxanim.motion.detect import Detector, find_face, find_faces, person_matte
+from cxanim.motion.detect import Detector, find_face, find_faces
 from cxanim.motion.head import head_angles
 from cxanim.motion.pose import eye_distance, face_box
+from cxanim.motion.segment import person_matte
 from cxanim.video import open_video
 
 GREY = 120

@@ -11,8 +11,9 @@ from figures import drawn_puppet
 
 from cxanim.cli import main
 from cxanim.errors import NoFigure
-from cxanim.motion.detect import find_faces, person_matte
+from cxanim.motion.detect import find_faces
 from cxanim.motion.matte import composite, decided
+from cxanim.motion.segment import person_matte
 from cxanim.motion.skeleton import HIPS
 from cxanim.pipelines.drive_figure import prepare_figure_poses
 from cxanim.pipelines.drive_settings import DriverSettings, DriveSettings

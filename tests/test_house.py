@@ -22,7 +22,7 @@ MAY_IMPORT = {
 }
 HOMES = {
     "gradio": "cxanim/ui/",
-    "mediapipe": "cxanim/motion/detect.py",
+    "mediapipe": "cxanim/motion/mediapipe_door.py",
     "moviepy": "cxanim/video/",
     "imageio_ffmpeg": "cxanim/video/",
     "torchvision": "cxanim/torchvision_import.py",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from figures import body_at_rest
 
-from cxanim.motion.detect import person_matte
 from cxanim.motion.matte import apart_from, figure_stencil, joined, without_rim
+from cxanim.motion.segment import person_matte
 from cxanim.motion.skeleton import joints_of
 from cxanim.pipelines.figure_set import figure_training_set
 from cxanim.pipelines.watch import Watch

@@ -16,11 +16,11 @@ from cxanim.errors import BadPuppet, Cancelled, CannotWrite, CxanimError, NoFace
 from cxanim.losses import feature_network, relative_l1
 from cxanim.models import PRESETS, CRNShape
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.matte import face_stencil
 from cxanim.motion.recording import Motion
 from cxanim.motion.retarget import perform
+from cxanim.motion.segment import person_matte
 from cxanim.pipelines import learn, training_set
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.clip import observe_clip

@@ -11,9 +11,9 @@ from faces import astronaut, portrait
 from cxanim import Puppet, animate, drive, train
 from cxanim.errors import BadPuppet
 from cxanim.images import from_over_white, over_white, read_image, write_image
-from cxanim.motion.detect import person_matte
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import perform
+from cxanim.motion.segment import person_matte
 from cxanim.pipelines.animate import AnimateSettings
 from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.photo import observe_photo, photo_puppet

@@ -1,8 +1,7 @@
-"""Finding faces, bodies and hands in frames: the one door to MediaPipe.
+"""Finding faces, bodies and hands in frames.
 
 General idea: one `Detector` per stream. It tracks from frame to frame, so it must see the frames of one stream in
-order, and belongs to one thread. The legacy solutions of MediaPipe 0.10.21 are used: their models lie inside the
-wheel, so nothing is fetched, and a face costs 4 ms.
+order, and belongs to one thread. A face costs 4 ms.
 
 Convention:
     - frames are unmirrored (H, W, 3) uint8 RGB; poses come back in the frame's own square (`Crop.whole`).
@@ -10,29 +9,23 @@ Convention:
 """
 
 import contextlib
-import os
-import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 from itertools import combinations
 from types import TracebackType
 from typing import Any
 
-import cv2
 import numpy as np
 
 from cxanim.errors import NoFace
 from cxanim.motion import landmarks as lm
 from cxanim.motion.crop import Crop
+from cxanim.motion.mediapipe_door import LARGEST_INPUT_PX, quiet, shrunk, solutions
 from cxanim.motion.pose import Pose, eye_distance, face_box
 
 PARTS = ("face", "body")
 _SETTLES = 3
 _DOUBT = 0.05  # confidence with which a face is perhaps one
-_ONE_AT_A_TIME = threading.RLock()
-_LARGEST_INPUT_PX = 640  # the networks look at 128 to 256 px: larger frames only cost time
 
 
 class Detector:
@@ -46,14 +39,13 @@ class Detector:
     def __init__(self, parts: str = "face", *, tracks: bool = True):
         if parts not in PARTS:
             raise ValueError(f"parts: got {parts!r}, expected one of {', '.join(PARTS)}")
-        with _quiet():
-            solutions = _solutions()
+        with quiet():
             if parts == "face":
-                self._solution = solutions.face_mesh.FaceMesh(
+                self._solution = solutions().face_mesh.FaceMesh(
                     static_image_mode=not tracks, max_num_faces=1, refine_landmarks=True, min_tracking_confidence=0.5
                 )
             else:
-                self._solution = solutions.holistic.Holistic(
+                self._solution = solutions().holistic.Holistic(
                     static_image_mode=not tracks, model_complexity=1, refine_face_landmarks=True
                 )
         self.parts = parts
@@ -61,8 +53,8 @@ class Detector:
 
     def detect(self, frame: np.ndarray) -> Pose:
         """Find the subject in the next frame of the stream; what is not seen is None in the pose."""
-        with contextlib.nullcontext() if self._greeted else _quiet():
-            found = self._solution.process(_shrunk(frame))
+        with contextlib.nullcontext() if self._greeted else quiet():
+            found = self._solution.process(shrunk(frame))
         self._greeted = True
         square = _Square(frame.shape[1], frame.shape[0])
         if self.parts == "face":
@@ -107,7 +99,7 @@ def find_faces(picture: np.ndarray, most: int = 8, *, everyone: bool = False) ->
     whole = Crop.whole(width, height)
     bordered = Crop(whole.x_px - whole.side_px / 3, whole.y_px - whole.side_px / 3, whole.side_px * 5 / 3)
     for window in (whole, bordered):
-        faces = _mesh(window.cut(picture, min(_LARGEST_INPUT_PX, round(window.side_px))), most)
+        faces = _mesh(window.cut(picture, min(LARGEST_INPUT_PX, round(window.side_px))), most)
         if faces:
             break
     faces = _into_frame(faces, window, width, height)
@@ -169,19 +161,11 @@ def find_body(picture: np.ndarray) -> np.ndarray | None:
     return body
 
 
-def person_matte(picture: np.ndarray) -> np.ndarray:
-    """How much of each pixel is person rather than background, (H, W) float32 in [0, 1]."""
-    with _quiet(), _solutions().selfie_segmentation.SelfieSegmentation(model_selection=0) as solution:
-        matte = solution.process(_shrunk(picture)).segmentation_mask
-    height, width = picture.shape[:2]
-    return np.clip(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
-
-
 @cache
 def face_triangles() -> np.ndarray:
     """The face mesh as (T, 3) point numbers, all turning the same way; eyes and mouth are holes."""
-    with _quiet():
-        edges = _solutions().face_mesh_connections.FACEMESH_TESSELATION
+    with quiet():
+        edges = solutions().face_mesh_connections.FACEMESH_TESSELATION
     neighbours: dict[int, set[int]] = {}
     for a, b in edges:
         neighbours.setdefault(a, set()).add(b)
@@ -236,8 +220,8 @@ def _mesh(picture: np.ndarray, most: int, least_sure: float | None = None) -> li
     options = dict(static_image_mode=True, max_num_faces=most, refine_landmarks=True, min_detection_confidence=0.4)
     if least_sure is not None:
         options |= dict(min_detection_confidence=least_sure, min_tracking_confidence=least_sure)
-    with _quiet(), _solutions().face_mesh.FaceMesh(**options) as mesh:
-        found = mesh.process(_shrunk(picture)).multi_face_landmarks or ()
+    with quiet(), solutions().face_mesh.FaceMesh(**options) as mesh:
+        found = mesh.process(shrunk(picture)).multi_face_landmarks or ()
     return [points for face in found if (points := square.points(face)) is not None]
 
 
@@ -245,14 +229,14 @@ def _distant_faces(picture: np.ndarray) -> list[Crop]:
     """Windows round the faces that the long-range detector sees in a large picture."""
     height, width = picture.shape[:2]
     options = dict(model_selection=1, min_detection_confidence=0.4)
-    with _quiet(), _solutions().face_detection.FaceDetection(**options) as detection:
+    with quiet(), solutions().face_detection.FaceDetection(**options) as detection:
         # The detector looks at 192 px, however large the picture: what is small there needs a nearer look.
         for share in (1, 2, 4):
             if share > 1 and max(width, height) < share * 192:
                 break
             found = []
             for view in _tiles(width, height, max(width, height) / share):
-                seen = detection.process(_shrunk(view.cut(picture, round(view.side_px)), 384)).detections or ()
+                seen = detection.process(shrunk(view.cut(picture, round(view.side_px)), 384)).detections or ()
                 found += [_window_round(one.location_data.relative_bounding_box, view) for one in seen]
             if found:
                 return found
@@ -303,38 +287,3 @@ def _largest_first(faces: list[np.ndarray]) -> list[np.ndarray]:
         return (x1 - x0) * (y1 - y0)
 
     return sorted(faces, key=area, reverse=True)
-
-
-def _shrunk(picture: np.ndarray, longest_px: int = _LARGEST_INPUT_PX) -> np.ndarray:
-    scale = longest_px / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """MediaPipe's C++ core greets on stderr, below Python; a command line should not, but where CXANIM_DEBUG is set."""
-    if os.environ.get("CXANIM_DEBUG"):
-        yield
-        return
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _ONE_AT_A_TIME:  # two threads that each keep and restore the handle would end with it closed for good
-        kept = os.dup(2)
-        try:
-            with open(os.devnull, "wb") as nowhere:
-                sys.stderr.flush()
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-@cache
-def _solutions() -> Any:
-    import mediapipe
-
-    return mediapipe.solutions

@@ -16,8 +16,9 @@ import numpy as np
 
 from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork
-from cxanim.motion.detect import find_faces, person_matte
+from cxanim.motion.detect import find_faces
 from cxanim.motion.pose import face_box
+from cxanim.motion.segment import person_matte
 from cxanim.pipelines import metrics
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, frames_until, observe_clip
 from cxanim.pipelines.evaluate_figure import evaluate_figure

@@ -17,8 +17,9 @@ from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork
 from cxanim.motion.camera_hold import Anchor, brought
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import Detector, person_matte
+from cxanim.motion.detect import Detector
 from cxanim.motion.pose import Pose, face_box
+from cxanim.motion.segment import person_matte
 from cxanim.pipelines import metrics
 from cxanim.pipelines.clip import cut_frames, frames_until
 from cxanim.pipelines.figure_clip import ClipFigures, observe_figures

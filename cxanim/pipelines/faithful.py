@@ -17,10 +17,11 @@ import numpy as np
 from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import Detector, find_faces, person_matte
+from cxanim.motion.detect import Detector, find_faces
 from cxanim.motion.ratios import eye_closure
 from cxanim.motion.readings import READINGS, read_face
 from cxanim.motion.retarget import Retargeting
+from cxanim.motion.segment import person_matte
 from cxanim.pipelines import metrics
 from cxanim.pipelines.animate import QUALITY_MINUTES
 from cxanim.pipelines.clip import DETECTION_SIDE_PX, clip_crop, observe_clip

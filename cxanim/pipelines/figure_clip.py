@@ -9,9 +9,10 @@ import numpy as np
 from cxanim.errors import NoFigure
 from cxanim.motion.camera_path import CameraPath
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import Detector, find_faces, person_matte
+from cxanim.motion.detect import Detector, find_faces
 from cxanim.motion.pose import Pose
 from cxanim.motion.recording import Motion
+from cxanim.motion.segment import person_matte
 from cxanim.motion.skeleton import shows_a_figure
 from cxanim.pipelines.clip import DETECTION_SIDE_PX, frames_until
 from cxanim.pipelines.watch import Watch

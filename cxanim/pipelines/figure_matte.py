@@ -8,9 +8,9 @@ import numpy as np
 
 from cxanim.errors import CxanimError
 from cxanim.images import read_image
-from cxanim.motion.detect import person_matte
 from cxanim.motion.drawing_matte import drawing_matte
 from cxanim.motion.matte import decided
+from cxanim.motion.segment import person_matte
 from cxanim.motion.skeleton import PARENTS
 
 _HOLDS_ITS_BONES = 0.85

@@ -11,10 +11,10 @@ import numpy as np
 from cxanim.motion.body_build import Build
 from cxanim.motion.camera_hold import Anchor, brought, farthest_px
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import person_matte
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.matte import apart_from, background_plate, composite, decided, figure_stencil, joined, without_rim
 from cxanim.motion.pose import Pose
+from cxanim.motion.segment import FigureSegmenter, person_matte
 from cxanim.motion.skeleton import SEEN, SHOULDER, joints_of, posed_joints
 from cxanim.pipelines.bank import farthest_points, rarity
 from cxanim.pipelines.clip import cut_frames
@@ -166,10 +166,14 @@ def _bank(truth: np.ndarray, poses: Sequence[Pose], count: int) -> tuple[FigureP
     numbers = np.flatnonzero(calm)
     first = int(np.searchsorted(numbers, neutral))
     chosen = numbers[farthest_points(stances[numbers], count, first)].tolist()
-    persons = np.stack([person_matte(truth[number]) for number in chosen])
+    with FigureSegmenter() as segmenter:
+        persons = np.stack([_person(truth[number], segmenter) for number in chosen])
     plate, moves = plate_of(truth[chosen], persons)
     behind = None if plate is None or moves else (plate, is_seen_behind(persons))
-    mattes = [_matte(truth[number], bodies[number], trunk, behind) for number in chosen]
+    mattes = [
+        _matte(truth[number], person, bodies[number], trunk, behind)
+        for number, person in zip(chosen, persons, strict=True)
+    ]
     if plate is None:
         plate = as_stored(background_plate(truth[neutral], mattes[0].astype(np.float32) / 255))
     kept = tuple(
@@ -188,19 +192,30 @@ def _at_rest(bodies: np.ndarray, stances: np.ndarray) -> int:
     return int(np.argmin(far / max(float(np.median(far)), 1e-6) + aside + 2 * (1 - bodies[:, 11:, 3].mean(1))))
 
 
+def _person(picture: np.ndarray, segmenter: FigureSegmenter) -> np.ndarray:
+    """How much of each pixel (S, S) is the figure, or where none is found any person."""
+    matte = segmenter.matte(picture)
+    return person_matte(picture) if matte is None else matte
+
+
 def _matte(
-    picture: np.ndarray, body: np.ndarray, trunk: float, behind: tuple[np.ndarray, np.ndarray] | None = None
+    picture: np.ndarray,
+    person: np.ndarray,
+    body: np.ndarray,
+    trunk: float,
+    behind: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Where the figure with a body is, (S, S) uint8, without others who stand about.
 
     Args:
+        person: (S, S) how much of each pixel is a person.
         behind: (S, S, 3) what is behind it, and (S, S) bool where that is known: what shows just that is not it.
     """
     joints, size = posed_joints(body, trunk), len(picture)
     near = figure_stencil(joints, size, _ROUND * trunk)
     surely = figure_stencil(joints, size, _SURELY * trunk, _SURE_HEAD)
     softly = cv2.GaussianBlur(surely, (0, 0), max(1.0, size / 256)).astype(np.float32) / 255
-    found = np.where(near > 0, decided(person_matte(picture)), np.float32(0))
+    found = np.where(near > 0, decided(person), np.float32(0))
     if behind is None:
         matte = joined(np.maximum(found, softly), found, surely)
     else:
@@ -214,8 +229,10 @@ def _matte(
 def _set_before(puppet: FigurePuppet, truth: np.ndarray, poses: Sequence[Pose], watch: Watch) -> None:
     """Set the figure of every frame before a background that stands still: where the camera goes no pose tells."""
     frames = watch.each(truth, "Looking for the person", len(truth))
-    for picture, pose in zip(frames, poses, strict=True):
-        picture[:] = composite(picture, _matte(picture, pose.need_body(), puppet.build.trunk), puppet.plate)
+    with FigureSegmenter() as segmenter:
+        for picture, pose in zip(frames, poses, strict=True):
+            person = _person(picture, segmenter)
+            picture[:] = composite(picture, _matte(picture, person, pose.need_body(), puppet.build.trunk), puppet.plate)
 
 
 def _warped(puppet: FigurePuppet, poses: Sequence[Pose], apart_s: np.ndarray, watch: Watch) -> np.ndarray:

@@ -8,8 +8,9 @@ import numpy as np
 from cxanim.errors import BadSetting, CxanimError, NoFace
 from cxanim.images import over_white, read_image
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import find_faces, person_matte
+from cxanim.motion.detect import find_faces
 from cxanim.motion.pose import Pose, face_box
+from cxanim.motion.segment import person_matte
 from cxanim.pipelines.placed_face import PlacedFace, read_placed_face
 from cxanim.pipelines.puppet import Puppet, Reference
 from cxanim.pipelines.puppet_parts import PUPPET_SUFFIX

@@ -14,11 +14,11 @@ from typing import Generic
 import numpy as np
 
 from cxanim.motion.crop import Crop
-from cxanim.motion.detect import person_matte
 from cxanim.motion.layout import draw_layout
 from cxanim.motion.matte import composite, face_stencil
 from cxanim.motion.pose import Pose, face_box
 from cxanim.motion.retarget import most_neutral
+from cxanim.motion.segment import person_matte
 from cxanim.pipelines.bank import calm_frames, farthest_points, rarity
 from cxanim.pipelines.clip import ClipFaces, clip_crop, cut_frames, film, observe_clip
 from cxanim.pipelines.figure_puppet import P
