@@ -9,11 +9,13 @@ import numpy as np
 from cxanim.errors import CxanimError
 from cxanim.images import read_image
 from cxanim.motion.drawing_matte import drawing_matte
-from cxanim.motion.matte import decided
-from cxanim.motion.segment import person_matte
-from cxanim.motion.skeleton import PARENTS
+from cxanim.motion.limb_parts import trunk_length
+from cxanim.motion.matte import decided, figure_stencil
+from cxanim.motion.segment import FigureSegmenter, person_matte
+from cxanim.motion.skeleton import INDEX, PARENTS, PINKY, THUMB, WRIST
 
 _HOLDS_ITS_BONES = 0.85
+_LIMBS = 0.4  # how thick limbs are at most, in lengths of the trunk
 
 
 def figure_matte(
@@ -43,7 +45,7 @@ def figure_matte(
         return alpha.astype(np.float32) / 255
     if is_drawn:
         return drawing_matte(picture)
-    matte = decided(person_matte(picture))
+    matte = _segmented(picture, joints_px)
     seen = _bones_within(matte, joints_px)
     if seen > _HOLDS_ITS_BONES:
         return matte
@@ -64,6 +66,25 @@ def mended_matte(found: np.ndarray, added: np.ndarray, taken: np.ndarray) -> np.
     added, taken = (_resized(painted.astype(np.float32), width, height) for painted in (added, taken))
     kept = np.clip(1 - added - taken, 0, 1)
     return np.clip(found * kept + added, 0, 1).astype(np.float32)
+
+
+def _segmented(picture: np.ndarray, joints_px: np.ndarray) -> np.ndarray:
+    """The matte of a person, whose limbs are whole.
+
+    The network for any person knows hair, hats and skirts, but loses light trousers before a light wall. The one that
+    knows limbs takes a horizon for an arm: of what it sees is added what lies on the bones.
+    """
+    matte = decided(person_matte(picture))
+    with FigureSegmenter() as segmenter:
+        found = segmenter.matte(picture)
+    if found is None:
+        return matte
+    height, width = picture.shape[:2]
+    places = (joints_px + 0.5) / max(width, height)
+    for side in (0, 1):  # what a hand is pointed at is easily taken for one
+        places[[PINKY + side, INDEX + side, THUMB + side]] = places[WRIST + side]
+    limbs = figure_stencil(places, max(width, height), _LIMBS * trunk_length(places))[:height, :width]
+    return np.where(limbs > 0, np.maximum(matte, decided(found)), matte)
 
 
 def _resized(grey: np.ndarray, width: int, height: int) -> np.ndarray:
