@@ -1,7 +1,7 @@
 // Camera and puppet side by side: frames go out as JPEG, or to this very machine as the camera gives them, and the
 // puppet's pictures come back, over a WebSocket of the page's own; where none can pass, over the calls that Gradio itself
 // makes, one at a time. The formats are live_route's.
-const LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
+const UNDER_WAY = 3, LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
 const STATES = ["", "waiting", "calibrating", "following", "frozen"], ANSWER_BYTES = 33, MIRRORED = 128;
 const WORDS = {
   waiting: "Nobody is seen: the puppet rests", calibrating: "Look straight and relax for a second",
@@ -69,7 +69,7 @@ function stop(words = "", bad = false) {
 }
 
 function send(source, width, height) {  // a frame, or a video that shows it
-  if (!stream || !road || !road.may(performance.now(), underWay)) return;
+  if (!stream || !road || underWay >= road.most) return;
   const head = new ArrayBuffer(16), view = new DataView(head), way = road;
   view.setUint32(0, ++number, true);
   view.setUint32(4, read, true);
@@ -138,7 +138,7 @@ function connect() {
     if (socket !== mine) return;
     clearTimeout(timer);
     opened = true;
-    const way = (road = { may: pacing(), words: "", takesPlain: IS_HERE && Boolean(window.VideoFrame) });
+    const way = (road = { most: UNDER_WAY, words: "", takesPlain: IS_HERE && Boolean(window.VideoFrame) });
     way.send = (message) => {
       if (mine.bufferedAmount > 2 * LONGEST_PX * LONGEST_PX) way.takesPlain = false;  // "localhost" may be a tunnel
       mine.send(message);
@@ -168,7 +168,7 @@ function connect() {
 
 function slowly() {  // the same frames through Gradio, which takes its time
   const mine = (road = {
-    may: () => !underWay,
+    most: 1,
     words: " (over the slow road: this connection lets no WebSocket pass)",
     send: async (message) => {
       const bytes = await message.arrayBuffer(), view = new DataView(bytes), time = view.getFloat64(8, true);

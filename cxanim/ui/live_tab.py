@@ -30,7 +30,7 @@ _TARGETS = {"photo": "A photo", "puppet": "A puppet"}
 _KEYS = "".join(
     f'<button type="button" data-sliders="{sliders}">{name.capitalize()}</button>' for name, sliders in KEYS.items()
 )
-_SCRIPTS = ("live_camera.js", "live_pace.js", "live_stage.js")
+_SCRIPTS = ("live_camera.js", "live_stage.js")
 _PAGE = f"""<div class="both"><div class="screen camera"><span>You</span></div>
 <div class="screen mine"><img alt=""><span>Your puppet</span></div>
 </div>
