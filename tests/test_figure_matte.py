@@ -11,6 +11,8 @@ from test_figure import JOINTS
 
 from cxanim.errors import NoFigure
 from cxanim.images import write_image
+from cxanim.motion.skeleton import ANKLE, INDEX, SHOULDER, joints_of
+from cxanim.pipelines import figure_matte
 from cxanim.pipelines.figure import found_matte, observe_figure
 from cxanim.pipelines.figure_matte import mended_matte
 from cxanim.pipelines.placed_figure import PlacedFigure
@@ -53,6 +55,49 @@ def test_half_a_stroke_mends_half_and_a_larger_one_is_made_smaller():
     assert mended_matte(found, half, 0 * half) == pytest.approx(0.7)
     assert mended_matte(found, 0 * half, half) == pytest.approx(0.2)
     assert mended_matte(found, np.ones((200, 300)), np.zeros((200, 300))) == pytest.approx(1)
+
+
+class SegmenterOfAll:
+    """Stands in for the network that knows limbs: it takes the whole picture for the figure, or none of it."""
+
+    def __init__(self, *, sees: bool = True):
+        self._sees = sees
+
+    def matte(self, picture: np.ndarray) -> np.ndarray | None:
+        return np.ones(picture.shape[:2], np.float32) if self._sees else None
+
+    def __enter__(self) -> "SegmenterOfAll":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("height", "width"), [(180, 120), (120, 180)])
+def test_limbs_that_one_network_loses_are_taken_from_the_other(
+    monkeypatch: pytest.MonkeyPatch, height: int, width: int
+):
+    joints_px = joints_of(body_at_rest())[0] * 110 + (width / 2 - 55, height / 2 - 55)
+    trunk_alone = np.zeros((height, width), np.float32)
+    trunk_alone[height // 2 - 30 : height // 2 + 20, width // 2 - 12 : width // 2 + 12] = 1
+    monkeypatch.setattr(figure_matte, "person_matte", lambda picture: trunk_alone)
+    monkeypatch.setattr(figure_matte, "drawing_matte", lambda picture: np.zeros((height, width), np.float32))
+    picture = np.zeros((height, width, 3), np.uint8)
+
+    def found(*, sees: bool) -> np.ndarray:
+        monkeypatch.setattr(figure_matte, "FigureSegmenter", lambda: SegmenterOfAll(sees=sees))
+        return figure_matte.figure_matte(picture, None, None, joints_px, is_drawn=False)
+
+    matte = found(sees=True)
+    assert matte.shape == (height, width) and (matte >= trunk_alone).all()
+    for joint in (SHOULDER, SHOULDER + 1, ANKLE, ANKLE + 1):
+        x, y = np.floor(joints_px[joint]).astype(int)
+        assert matte[y, x] > 0.9
+    beyond = joints_px[INDEX] + 0.6 * (joints_px[INDEX] - joints_px[INDEX - 4])  # where the hand points to
+    x, y = np.floor(beyond).astype(int)
+    assert matte[y, x] < 0.1 and matte[:, :4].max() < 0.1 and matte[:, -4:].max() < 0.1
+    assert 0 < np.abs(np.diff(matte[height // 2 + 40])).max() < 0.9  # limbs have a soft rim
+    assert np.array_equal(found(sees=False), trunk_alone)
 
 
 def test_what_is_found_has_the_photos_own_size_and_is_what_moves(drawing: Path):

@@ -52,6 +52,28 @@ def write_film(path: Path, pictures: list[np.ndarray]) -> Path:
     return path
 
 
+class SegmenterByColour:
+    """Stands in for the network that knows limbs."""
+
+    matte = staticmethod(matte_by_colour)
+
+    def __enter__(self) -> "SegmenterByColour":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+class SegmenterOfABystander(SegmenterByColour):
+    """One that has its eye on somebody at the left edge."""
+
+    @staticmethod
+    def matte(picture: np.ndarray) -> np.ndarray:
+        somebody = np.zeros(picture.shape[:2], np.float32)
+        somebody[:, :12] = 1
+        return somebody
+
+
 @pytest.fixture(scope="module")
 def known() -> Iterator[None]:
     """Of the drawn figure all is known that is found in films of people."""
@@ -65,6 +87,7 @@ def known() -> Iterator[None]:
         for module in (figure_set, evaluate_figure):
             patch.setattr(module, "observe_figures", observe)
             patch.setattr(module, "person_matte", matte_by_colour)
+        patch.setattr(figure_set, "FigureSegmenter", SegmenterByColour)
         yield
 
 
@@ -123,6 +146,16 @@ def test_hands_are_left_as_they_are_bent_and_the_trunk_may_be_refined(lessons: T
         joints = joints_of(pose.need_body())[0]
         reach = [warped[y, x, 3] for x, y in np.round(joints[[WRIST, WRIST + 1, HIPS]] * SIZE_PX - 0.5).astype(int)]
         assert reach[0] < 130 and reach[1] < 130 and reach[2] > 200
+
+
+def test_who_is_more_prominent_than_the_figure_is_not_taken_for_it(
+    clip: Path, lessons: TrainingSet[FigurePuppet], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(figure_set, "FigureSegmenter", SegmenterOfABystander)
+    puppet = figure_training_set([clip], SIZE_PX, 8, 1.0, Watch()).puppet
+    assert np.array_equal(puppet.plate, lessons.puppet.plate)
+    for one, other in zip(puppet.references, lessons.puppet.references, strict=True):
+        assert np.array_equal(one.matte, other.matte) and one.matte.any()
 
 
 def test_the_plate_shows_what_is_behind_the_arms(lessons: TrainingSet[FigurePuppet]):

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-LARGEST_INPUT_PX = 640  # the networks look at 128 to 256 px: larger frames only cost time
+LARGEST_INPUT_PX = 640  # the networks look at windows of 128 to 256 px: larger frames mostly cost time
 _ONE_AT_A_TIME = threading.RLock()
 
 

@@ -12,10 +12,10 @@ from cxanim.motion.drawing_matte import drawing_matte
 from cxanim.motion.limb_parts import trunk_length
 from cxanim.motion.matte import decided, figure_stencil
 from cxanim.motion.segment import FigureSegmenter, person_matte
-from cxanim.motion.skeleton import INDEX, PARENTS, PINKY, THUMB, WRIST
+from cxanim.motion.skeleton import INDEX, PARENTS, WRIST
 
 _HOLDS_ITS_BONES = 0.85
-_LIMBS = 0.4  # how thick limbs are at most, in lengths of the trunk
+_LIMBS, _SOFT = 0.4, 1 / 128  # how thick limbs are at most, in lengths of the trunk; their rim, in the longer side
 
 
 def figure_matte(
@@ -45,12 +45,14 @@ def figure_matte(
         return alpha.astype(np.float32) / 255
     if is_drawn:
         return drawing_matte(picture)
-    matte = _segmented(picture, joints_px)
+    matte = decided(person_matte(picture))
     seen = _bones_within(matte, joints_px)
     if seen > _HOLDS_ITS_BONES:
-        return matte
+        return _with_limbs(matte, picture, joints_px)
     drawn = drawing_matte(picture)  # what is painted on a plain ground the segmentation of persons does not know
-    return drawn if _bones_within(drawn, joints_px) > max(seen, _HOLDS_ITS_BONES) and drawn.mean() < 0.6 else matte
+    if _bones_within(drawn, joints_px) > max(seen, _HOLDS_ITS_BONES) and drawn.mean() < 0.6:
+        return drawn
+    return _with_limbs(matte, picture, joints_px)
 
 
 def mended_matte(found: np.ndarray, added: np.ndarray, taken: np.ndarray) -> np.ndarray:
@@ -68,23 +70,24 @@ def mended_matte(found: np.ndarray, added: np.ndarray, taken: np.ndarray) -> np.
     return np.clip(found * kept + added, 0, 1).astype(np.float32)
 
 
-def _segmented(picture: np.ndarray, joints_px: np.ndarray) -> np.ndarray:
-    """The matte of a person, whose limbs are whole.
+def _with_limbs(matte: np.ndarray, picture: np.ndarray, joints_px: np.ndarray) -> np.ndarray:
+    """A matte (H, W) of a person, with what the network that knows limbs sees on the bones of a figure.
 
-    The network for any person knows hair, hats and skirts, but loses light trousers before a light wall. The one that
-    knows limbs takes a horizon for an arm: of what it sees is added what lies on the bones.
+    The network for any person knows hair, hats and skirts, but loses light trousers before a light wall. The other one
+    takes a horizon for an arm: it is believed round trunk, head and limbs, but not where a hand points to.
     """
-    matte = decided(person_matte(picture))
     with FigureSegmenter() as segmenter:
         found = segmenter.matte(picture)
     if found is None:
         return matte
     height, width = picture.shape[:2]
-    places = (joints_px + 0.5) / max(width, height)
-    for side in (0, 1):  # what a hand is pointed at is easily taken for one
-        places[[PINKY + side, INDEX + side, THUMB + side]] = places[WRIST + side]
-    limbs = figure_stencil(places, max(width, height), _LIMBS * trunk_length(places))[:height, :width]
-    return np.where(limbs > 0, np.maximum(matte, decided(found)), matte)
+    side = max(height, width)
+    places = joints_px / side
+    for right in (0, 1):
+        places[INDEX + right] = places[WRIST + right]
+    round_bones = figure_stencil(places, side, _LIMBS * trunk_length(places))[:height, :width]
+    softly = cv2.GaussianBlur(round_bones, (0, 0), _SOFT * side).astype(np.float32) / 255
+    return np.maximum(matte, decided(found) * softly)
 
 
 def _resized(grey: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -30,8 +30,9 @@ from cxanim.pipelines.watch import Watch
 
 _WARPS = 3  # of each frame: from the references that suit best, and from those left without the best one, or two
 # Thickness of the bones beyond which a person is somebody else, and within which it surely is the figure, in lengths of
-# the trunk: black trousers before a black curtain no segmentation sees. And how much of a head surely is one.
+# the trunk: a segmentation may lose a limb that is as what is behind it. And how much of a head surely is one.
 _ROUND, _SURELY, _SURE_HEAD = 0.9, 0.12, 0.2
+_ITS_OWN = 0.6  # of what surely is a figure lies in a matte that is its own and not a bystander's
 _SMOOTHING, _GAP_S = 0.5, 0.2
 _AWAY = 0.6  # thickness of the bones beyond which nothing is the figure's, in lengths of the trunk
 _KNOWN, _TOLD_PX = (
@@ -167,7 +168,7 @@ def _bank(truth: np.ndarray, poses: Sequence[Pose], count: int) -> tuple[FigureP
     first = int(np.searchsorted(numbers, neutral))
     chosen = numbers[farthest_points(stances[numbers], count, first)].tolist()
     with FigureSegmenter() as segmenter:
-        persons = np.stack([_person(truth[number], segmenter) for number in chosen])
+        persons = np.stack([_person(truth[number], bodies[number], trunk, segmenter) for number in chosen])
     plate, moves = plate_of(truth[chosen], persons)
     behind = None if plate is None or moves else (plate, is_seen_behind(persons))
     mattes = [
@@ -192,10 +193,14 @@ def _at_rest(bodies: np.ndarray, stances: np.ndarray) -> int:
     return int(np.argmin(far / max(float(np.median(far)), 1e-6) + aside + 2 * (1 - bodies[:, 11:, 3].mean(1))))
 
 
-def _person(picture: np.ndarray, segmenter: FigureSegmenter) -> np.ndarray:
-    """How much of each pixel (S, S) is the figure, or where none is found any person."""
+def _person(picture: np.ndarray, body: np.ndarray, trunk: float, segmenter: FigureSegmenter) -> np.ndarray:
+    """How much of each pixel (S, S) is the figure with a body; where the segmenter sees another, or none, anybody."""
     matte = segmenter.matte(picture)
-    return person_matte(picture) if matte is None else matte
+    if matte is not None:
+        surely = figure_stencil(posed_joints(body, trunk), len(picture), _SURELY * trunk, _SURE_HEAD) > 0
+        if surely.any() and (matte[surely] > 0.5).mean() > _ITS_OWN:
+            return matte
+    return person_matte(picture)
 
 
 def _matte(
@@ -231,8 +236,9 @@ def _set_before(puppet: FigurePuppet, truth: np.ndarray, poses: Sequence[Pose], 
     frames = watch.each(truth, "Looking for the person", len(truth))
     with FigureSegmenter() as segmenter:
         for picture, pose in zip(frames, poses, strict=True):
-            person = _person(picture, segmenter)
-            picture[:] = composite(picture, _matte(picture, person, pose.need_body(), puppet.build.trunk), puppet.plate)
+            body, trunk = pose.need_body(), puppet.build.trunk
+            person = _person(picture, body, trunk, segmenter)
+            picture[:] = composite(picture, _matte(picture, person, body, trunk), puppet.plate)
 
 
 def _warped(puppet: FigurePuppet, poses: Sequence[Pose], apart_s: np.ndarray, watch: Watch) -> np.ndarray:
