@@ -95,8 +95,9 @@ class Screen:
 
     def account(self, path: Path | None, frames: int, fps: float, notes: tuple[str, ...] = ()) -> LiveRun:
         """How it went."""
-        names = self._stages_ms[0] if self._stages_ms else ()
-        stages_ms = {name: round(mean(stages[name] for stages in self._stages_ms), 2) for name in names}
+        # The loop may still be delivering: what it adds from here on is not told.
+        every = tuple(self._stages_ms)
+        stages_ms = {name: round(mean(stages[name] for stages in every), 2) for name in (every[0] if every else ())}
         p50_ms, p95_ms = _percentiles(list(self._late_ms))
         return LiveRun(path, frames, self._made, fps, p50_ms, p95_ms, stages_ms, notes)
 
