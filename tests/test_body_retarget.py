@@ -6,7 +6,7 @@ from figures import body_at_rest
 
 from cxanim.errors import NoFigure
 from cxanim.motion.body_build import Build, Filmed
-from cxanim.motion.body_retarget import retargeted
+from cxanim.motion.body_retarget import BodyRetarget, retargeted
 from cxanim.motion.skeleton import (
     ANKLE,
     CHEST,
@@ -153,6 +153,23 @@ def test_a_limb_that_is_not_seen_falls_to_rest_and_does_not_jump():
     assert steps[30:].max() < 3 * steps[:29].max()
     gone = np.linalg.norm(bones_of(made)[:, ELBOW] - bones_of(rest)[ELBOW], axis=1)
     assert gone[-1] < 0.5 * gone[29]
+
+
+def test_where_frames_come_unevenly_a_limb_falls_to_rest_as_fast():
+    joints, visibility = joints_of(np.stack(swinging(30)))
+    rest = joints_of(body_at_rest())[0]
+    hidden = visibility[-1].copy()
+    hidden[WRIST - 2 : WRIST + 10 : 2] = 0.1
+    ways = []
+    for steps_s in ([1 / FPS] * 12, [2 / FPS, 5 / FPS, 1 / FPS, 4 / FPS]):
+        worker = BodyRetarget(build(rest), rest, build(rest), joints[0], FPS)
+        for one, seen in zip(joints, visibility, strict=True):
+            worker.next(one, seen, 1.0, np.nan)
+        for step_s in steps_s:
+            placed = worker.next(joints[-1], hidden, 1.0, np.nan, step_s)
+        ways.append(placed)
+    np.testing.assert_allclose(ways[0], ways[1], atol=1e-9)
+    assert np.abs(ways[0] - joints[-1]).max() > 0.01
 
 
 def test_frames_without_anybody_are_bridged_and_none_at_all_is_refused():

@@ -15,7 +15,7 @@ import pytest
 import torch
 from faces import astronaut, crop
 
-from cxanim.errors import BadSetting, CannotWrite, UnreadableImage
+from cxanim.errors import BadSetting, CannotWrite, CxanimError, UnreadableImage
 from cxanim.models.crn import Window
 from cxanim.motion.expression import Expression
 from cxanim.motion.head import way_in_picture
@@ -160,6 +160,17 @@ def test_a_single_slow_picture_changes_nothing():
     for number in range(60):
         pace.note(90 if number % 20 == 7 else 10, number / 30)
     assert pace.grade.size_px == 256
+
+
+@pytest.mark.parametrize(
+    ("camera_fps", "took_ms", "asks_every"),
+    [(60, 50, 4), (30, 50, 4), (15, 50, 1), (15, 60, 4), (5, 80, 1), (5, 90, 4)],
+)
+def test_before_a_slow_camera_pictures_may_take_longer(camera_fps: float, took_ms: float, asks_every: int):
+    pace = Pace([Grade(256, 1, asks_every=every, dearer=2.0) for every in (1, 2, 4)], camera_fps)
+    for number in range(90):
+        pace.note(took_ms / pace.grade.asks_every, number / 30)
+    assert pace.grade.asks_every == asks_every
 
 
 # The puppet
@@ -582,6 +593,17 @@ def test_a_clip_drives_as_a_camera_would(puppet, test_data: Path, tmp_path: Path
         frames = np.array(list(video), np.int16)
     assert np.abs(frames[-20:] - frames[0]).mean() > 0.3, "the puppet never moved"
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_puppet_knows_how_often_its_camera_gives_frames(
+    puppet, test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def told(puppet, settings, device, camera_fps: float):
+        raise CxanimError(f"{camera_fps:.2f}", "")
+
+    monkeypatch.setattr("cxanim.pipelines.live_clip.live_before", told)
+    with pytest.raises(CxanimError, match=r"25\.00"):
+        live_from_clip(puppet, test_data / "faces" / "lp_d0.mp4", tmp_path / "out.mp4")
 
 
 def test_a_picture_is_no_place_for_a_live_video(puppet, tmp_path: Path):

@@ -62,6 +62,9 @@ def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         def set(self, what: int, value: float) -> bool:
             return True
 
+        def get(self, what: int) -> float:
+            return 30.0
+
         def read(self):
             time.sleep(max(0.0, self._next_s - time.monotonic()))
             self._next_s += 1 / 30

@@ -128,6 +128,18 @@ def test_every_frame_is_looked_at_where_nothing_can_be_foretold(live: LiveFigure
     assert PretendDetector.looks == before + 10
 
 
+def test_where_frames_come_seldom_a_look_may_take_longer(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
+    waits = {}
+    for camera_fps in (30.0, 5.0):
+        seldom = LiveFigure(live.puppet, live.settings, camera_fps=camera_fps)
+        for place in range(3):
+            seldom._eyes._look_ms = 100.0
+            seldom.follow(frame(place), place / 10)
+        waits[camera_fps] = seldom._eyes._seen.waits
+        seldom.close()
+    assert waits == {30.0: False, 5.0: True}
+
+
 def test_after_a_pause_somebody_is_looked_at_anew_however_slow_that_is(live: LiveFigure):
     follow(live, list(range(52)))
     live._eyes._look_ms = 1000.0

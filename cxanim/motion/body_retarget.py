@@ -66,7 +66,8 @@ class BodyRetarget:
         foreshortening: float = 1.0,
     ):
         self._driver, self._rest, self._target = driver, rest, target
-        self._step_s, self._foreshortening = 1 / fps, foreshortening
+        self._usual_step_s = self._step_s = 1 / fps
+        self._foreshortening = foreshortening
         self._both_legs = driver.has_legs and target.has_legs
         # A step is as long as legs allow, and hips are as high.
         own, his = ((build.legs if self._both_legs else build.trunk) for build in (target, driver))
@@ -90,14 +91,18 @@ class BodyRetarget:
         self._stood: list[np.ndarray | None] = [None, None]
         self._give = [np.zeros(2), np.zeros(2)]
 
-    def next(self, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float) -> np.ndarray:
+    def next(
+        self, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float, step_s: float | None = None
+    ) -> np.ndarray:
         """The target's joints (35, 2) in the next frame.
 
         Args:
             joints, visibility: (35, 2) and (35,), the driver's.
             size: how large the driver is seen, of the size by which it was measured.
             floor: y of what the driver stands on, or NaN.
+            step_s: how long after the one before, where frames do not come evenly.
         """
+        self._step_s = self._usual_step_s if step_s is None else step_s
         seen = (visibility >= SEEN) & (visibility[PARENTS] >= SEEN) & self._known
         given = bones_of(joints)
         ratio = np.linalg.norm(given, axis=1) / np.where(seen, np.maximum(size * self._driver.lengths, 1e-6), 1.0)

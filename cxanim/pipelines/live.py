@@ -15,7 +15,7 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, still
 from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.follower import Follower
-from cxanim.pipelines.pace import Pace, grades, network_grades
+from cxanim.pipelines.pace import CAMERA_FPS, Pace, grades, network_grades
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Begun, Renderer
 from cxanim.settings import setting
@@ -86,6 +86,7 @@ class LivePuppet:
         puppet: who moves.
         settings: how.
         device: where its network runs.
+        camera_fps: how many frames a second the camera gives.
 
     Attributes:
         puppet: the same.
@@ -95,12 +96,19 @@ class LivePuppet:
         state: "waiting" for a face, "calibrating", "following" or "frozen".
     """
 
-    def __init__(self, puppet: Puppet, settings: LiveSettings | None = None, device: torch.device | None = None):
+    def __init__(
+        self,
+        puppet: Puppet,
+        settings: LiveSettings | None = None,
+        device: torch.device | None = None,
+        camera_fps: float = CAMERA_FPS,
+    ):
         self.puppet, self.settings = puppet, settings or LiveSettings()
         self.pressed = Expression()
         self.is_frozen = False
         self.state = WAITING
-        self._device, self._pace, self._network_pace = device, Pace(grades(puppet)), Pace(network_grades(puppet))
+        self._device, self._pace = device, Pace(grades(puppet), camera_fps)
+        self._network_pace = Pace(network_grades(puppet), camera_fps)
         self._renderers: dict[int, Renderer] = {}
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
         self._keys = PressedKeys(self._basis)

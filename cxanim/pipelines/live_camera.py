@@ -90,7 +90,7 @@ def live_from_camera(
         writer = None
         if output is not None:
             writer = stack.enter_context(open_video_writer(output, size_px, size_px, SHOWN_FPS))
-        live = live_before(puppet, settings, machine.prepare())
+        live = live_before(puppet, settings, machine.prepare(), seeing.fps)
         live.prepare()
         loop = LiveLoop(live, screen.deliver, screen.fail)
         stack.callback(loop.close)

@@ -59,7 +59,7 @@ def live_from_clip(
     ensure_video_writable(output)
     screen = Screen(puppet.still)
     with open_video(clip, max_side_px=DETECTION_SIDE_PX) as video:
-        live = live_before(puppet, settings, machine.prepare())
+        live = live_before(puppet, settings, machine.prepare(), video.info.fps)
         live.prepare()
         loop = LiveLoop(live, screen.deliver, screen.fail)
         size_px, fps = puppet.size_px, video.info.fps

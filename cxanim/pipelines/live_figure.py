@@ -39,14 +39,13 @@ from cxanim.pipelines.live import (
     PressedKeys,
     soft,
 )
-from cxanim.pipelines.pace import Pace, network_grades
+from cxanim.pipelines.pace import CAMERA_FPS, Pace, network_grades
 
-_CAMERA_FPS = 30.0
 _LOOKS_EVERY = 2
 # Of the way that the last two looks foretell so much is gone one frame later, and the less the later, down to nothing:
 # what dancers do a tenth of a second later is better told by where they were (docs/log.md, 2026-11-29).
 _GONE, _FADES_S = 0.5, 0.1
-_LONGEST_LOOK_MS, _SURELY = 40.0, 0.75  # for which a frame waits; the share of it for which it does so again
+_LONGEST_LOOK, _SURELY = 1.2, 0.75  # in frames, for which one waits; the share of it for which it does so again
 _PAUSE_S = 0.5  # what was seen before such a one foretells nothing, however slow looks are
 _FORETOLD_S = 0.08  # between two frames at most, or each is worth a look
 _HOLD_S = 0.25  # for which somebody who is not seen is taken to stand as before
@@ -83,11 +82,13 @@ class Lively(Protocol):
         """Free the detector."""
 
 
-def live_before(puppet: AnyPuppet, settings: LiveSettings | None, device: torch.device | None) -> Lively:
+def live_before(
+    puppet: AnyPuppet, settings: LiveSettings | None, device: torch.device | None, camera_fps: float = CAMERA_FPS
+) -> Lively:
     """A puppet of either kind before a camera."""
     if isinstance(puppet, FigurePuppet):
-        return LiveFigure(puppet, settings, device)
-    return LivePuppet(puppet, settings, device)
+        return LiveFigure(puppet, settings, device, camera_fps)
+    return LivePuppet(puppet, settings, device, camera_fps)
 
 
 @dataclass(frozen=True)
@@ -110,20 +111,27 @@ class LiveFigure:
         puppet: who moves.
         settings: how. Pictures have the puppet's own size, and its networks answer in floats.
         device: where its networks run.
+        camera_fps: how many frames a second the camera gives.
 
     Attributes:
         puppet, settings, pressed, is_frozen, state: as of `LivePuppet`.
     """
 
-    def __init__(self, puppet: FigurePuppet, settings: LiveSettings | None = None, device: torch.device | None = None):
+    def __init__(
+        self,
+        puppet: FigurePuppet,
+        settings: LiveSettings | None = None,
+        device: torch.device | None = None,
+        camera_fps: float = CAMERA_FPS,
+    ):
         self.puppet, self.settings = puppet, settings or LiveSettings()
         self.pressed, self.is_frozen, self.state = Expression(), False, WAITING
-        self._renderer, self._network_pace = FigureRenderer(puppet, device), Pace(network_grades(puppet))
+        self._renderer, self._network_pace = FigureRenderer(puppet, device), Pace(network_grades(puppet), camera_fps)
         faces = puppet.faces
         self._neutral_face = faces[most_neutral(faces)] if faces else None
         self._keys = None if self._neutral_face is None else PressedKeys(ExpressionBasis(self._neutral_face))
         self._pose = puppet.rest.pose
-        self._eyes = _Eyes()
+        self._eyes = _Eyes(camera_fps)
         self._seconds: list[tuple[float, Pose]] | None = []
         self._retarget: tuple[BodyRetarget, Filmed] | None = None
         self._driver_face: np.ndarray | None = None
@@ -131,7 +139,7 @@ class LiveFigure:
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._placed: np.ndarray | None = None
         self._jump, self._jumped_s, self._jumps = np.zeros((JOINTS, 3)), -np.inf, False
-        self._seen_s, self._time_s = -np.inf, -np.inf
+        self._seen_s = self._moved_s = self._time_s = -np.inf
 
     def calibrate(self) -> None:
         """Measure the driver's lengths and relaxed face anew, over the next second in which they are seen."""
@@ -190,15 +198,17 @@ class LiveFigure:
         if self._seconds is None or pose.body is None:
             return
         self._seconds.append((time_s, pose))
-        if time_s - self._seconds[0][0] < CALIBRATION_S:
+        first_s = self._seconds[0][0]
+        if time_s - first_s < CALIBRATION_S:
             return
         poses, self._seconds = [pose for _, pose in self._seconds], None
         bodies = np.stack([pose.need_body() for pose in poses])
         joints, visibility = joints_of(bodies)
-        filmed = Filmed.of(joints, visibility, _CAMERA_FPS)
+        fps = (len(poses) - 1) / (time_s - first_s)
+        filmed = Filmed.of(joints, visibility, fps)
         try:
             retarget = BodyRetarget(
-                filmed.build, joints_of(self.puppet.rest.body)[0], self.puppet.build, joints.mean(0), _CAMERA_FPS
+                filmed.build, joints_of(self.puppet.rest.body)[0], self.puppet.build, joints.mean(0), fps
             )
         except NoFigure:  # too little of the driver was seen: the next second may show more
             self._seconds = []
@@ -222,7 +232,8 @@ class LiveFigure:
             joints, depths = self._last if self._last is not None else (np.zeros((JOINTS, 2)), np.zeros(JOINTS))
             held = time_s - self._seen_s <= _HOLD_S
             visibility = np.full(JOINTS, float(held))  # limbs that are not seen fall back to rest
-        return np.column_stack([worker.next(joints, visibility, size, floor), depths]), size
+        step_s, self._moved_s = min(max(time_s - self._moved_s, 1e-3), LONGEST_STEP_S), time_s
+        return np.column_stack([worker.next(joints, visibility, size, floor, step_s), depths]), size
 
     def _complete(self, settings: LiveSettings) -> HandsAndFace:
         if self._rest_of_it is None or self._rest_of_it[0] != settings:
@@ -255,9 +266,13 @@ class _Eyes:
 
     Where nobody is seen, or frames come seldom, it looks at each. A look that takes long is not waited for: frames
     are told by the newest look there is, for a moment by where it leads, then by where it was.
+
+    Args:
+        camera_fps: how many frames a second the camera gives.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, camera_fps: float) -> None:
+        self._longest_look_ms = 1000 * _LONGEST_LOOK / min(camera_fps, CAMERA_FPS)
         self._detector: Detector | None = None
         self._mirrored = False
         self._seen: Answers[tuple[float, Pose]] = Answers()
@@ -283,7 +298,7 @@ class _Eyes:
 
         is_somebody_there = bool(self._looks) and self._looks[-1][1].body is not None
         seen.asks_every = _LOOKS_EVERY if is_somebody_there and step_s < _FORETOLD_S else 1
-        longest_ms = _LONGEST_LOOK_MS * (1 if seen.waits else _SURELY)
+        longest_ms = self._longest_look_ms * (1 if seen.waits else _SURELY)
         seen.waits = step_s > _PAUSE_S or not settings.adapt or self._look_ms < longest_ms
         newest = seen.newest(look)
         if newest is not None and (not self._looks or newest[0] > self._looks[-1][0]):
@@ -309,7 +324,7 @@ class _Eyes:
         if len(self._looks) < 2 or time_s == last_s:
             return last
         before_s, before = self._looks[0]
-        gone = _GONE * np.clip(1 - (time_s - last_s - 1 / _CAMERA_FPS) / _FADES_S, 0, 1)
+        gone = _GONE * np.clip(1 - (time_s - last_s - 1 / CAMERA_FPS) / _FADES_S, 0, 1)
         if last.body is None or before.body is None or gone == 0:
             return last
         share = np.float32(gone * min(1.0, (time_s - last_s) / (last_s - before_s)))

@@ -12,7 +12,9 @@ from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_parts import SIZES_PX
 
-BUDGET_MS = 28.0  # of the 33 between two frames of a camera: the rest is for what runs beside
+CAMERA_FPS = 30.0  # of a common camera; of faster ones no more is shown
+BUDGET_MS = 28.0  # of the 33 between two of its frames: the rest is for what runs beside
+_LONGEST = 3.0  # times as long pictures may take where a camera is so much slower; beyond it they would only come later
 # Shares of it: for more references than one, which are a little nicer and take the cores from the rest, and for what no
 # picture waits for.
 _MIXED, _BESIDE = 0.7, 0.5
@@ -45,7 +47,7 @@ class Grade:
 
     @property
     def within_ms(self) -> float:
-        """What a picture of this grade may take."""
+        """What a picture of this grade may take before a common camera."""
         if self.asks_every > 1:
             return _BESIDE * BUDGET_MS
         return BUDGET_MS if self.most_blended == 1 else _MIXED * BUDGET_MS
@@ -76,10 +78,12 @@ class Pace:
 
     Args:
         grades: what there is to choose from, the finest first.
+        camera_fps: how many frames a second there are to show.
     """
 
-    def __init__(self, grades: Sequence[Grade]):
+    def __init__(self, grades: Sequence[Grade], camera_fps: float = CAMERA_FPS):
         self._grades, self._place = tuple(grades), 0
+        self._longer = min(_LONGEST, max(1.0, CAMERA_FPS / camera_fps))
         self._took_ms: deque[float] = deque(maxlen=_LOOKED_AT)
         self._changed_s = 0.0
         self._wait_s = _WAIT_S
@@ -103,12 +107,12 @@ class Pace:
         if len(self._took_ms) < _LOOKED_AT:
             return
         usual_ms, since_s = sorted(self._took_ms)[_LOOKED_AT // 2], time_s - self._changed_s
-        if usual_ms > self.grade.within_ms and self._place + 1 < len(self._grades):
+        if usual_ms > self._longer * self.grade.within_ms and self._place + 1 < len(self._grades):
             self._wait_s = min(_LONGEST_WAIT_S, 2 * self._wait_s) if since_s < self._wait_s else _WAIT_S
             self._change(1, time_s)
         elif self._place > 0 and since_s > self._wait_s:
             finer = self._grades[self._place - 1]
-            if usual_ms * finer.dearer < _SURE * finer.within_ms:
+            if usual_ms * finer.dearer < _SURE * self._longer * finer.within_ms:
                 self._change(-1, time_s)
 
     def _change(self, step: int, time_s: float) -> None:

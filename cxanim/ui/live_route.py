@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from cxanim.errors import CxanimError
 from cxanim.pipelines.live import CALIBRATING, FOLLOWING, FROZEN, WAITING
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Shown
+from cxanim.pipelines.pace import CAMERA_FPS
 from cxanim.ui.live_stages import Stage, Stages
 
 PATH = "/live"
@@ -32,6 +33,7 @@ STATES = ("", WAITING, CALIBRATING, FOLLOWING, FROZEN)
 STAGES = ("decode", "follow", "warp", "refine", "encode")
 FRAME, ANSWER = struct.Struct("<IId"), struct.Struct("<IdB5f")
 MOST_FRAME_BYTES = 1 << 20
+_LEAST_FPS = 1.0
 SILENT_S = 300.0  # a page that sends nothing for so long has been forgotten
 _MIRRORED = 128
 MOST_UNREAD = 8  # frames; a page that has not read the answer to one so far back is shown no more until it has
@@ -49,7 +51,7 @@ def mount(app: Any, stages: Stages) -> None:
         except CxanimError as error:
             await _refuse(websocket, error, _NOT_NOW)
             return
-        await _Visit(websocket, stage).last()
+        await _Visit(websocket, stage, _rate(websocket.query_params.get("fps", ""))).last()
 
     app.router.routes.insert(0, WebSocketRoute(PATH, live))  # before Gradio's own, some of which take any path
 
@@ -57,15 +59,15 @@ def mount(app: Any, stages: Stages) -> None:
 class _Visit:
     """One connection, from its first frame to its last."""
 
-    def __init__(self, websocket: WebSocket, stage: Stage):
-        self._websocket, self._stage = websocket, stage
+    def __init__(self, websocket: WebSocket, stage: Stage, camera_fps: float):
+        self._websocket, self._stage, self._fps = websocket, stage, camera_fps
         self._here = asyncio.get_running_loop()
         self._answers: asyncio.Queue[Shown | Exception] = asyncio.Queue(MOST_UNREAD)
 
     async def last(self) -> None:
         """Serve it until it ends."""
         try:
-            live = await anyio.to_thread.run_sync(self._stage.connect, self._tell, self._tell)
+            live = await anyio.to_thread.run_sync(self._stage.connect, self._tell, self._tell, self._fps)
         except Exception as error:  # noqa: BLE001 - whatever it is, the person is told
             self._stage.is_taken = False
             await _refuse(self._websocket, error, _FAILED)
@@ -126,6 +128,15 @@ def packed(shown: Shown) -> bytes:
     mark = STATES.index(shown.state) + _MIRRORED * shown.is_mirrored
     head = ANSWER.pack(frame.number, 1000 * frame.time_s, mark, *stages_ms)
     return head + (shown.picture or b"")
+
+
+def _rate(said: str) -> float:
+    """How many frames a second a page says that its camera gives; a common camera's where it does not say."""
+    try:
+        fps = float(said)
+    except ValueError:
+        return CAMERA_FPS
+    return fps if _LEAST_FPS <= fps <= CAMERA_FPS else CAMERA_FPS
 
 
 async def _refuse(websocket: WebSocket, error: Exception, code: int) -> None:

@@ -129,7 +129,7 @@ function connect() {
   drop();
   const place = new URL("live", document.baseURI);
   place.protocol = place.protocol.replace("http", "ws");
-  place.search = new URLSearchParams({ ticket });
+  place.search = new URLSearchParams({ ticket, fps: stream.getVideoTracks()[0].getSettings().frameRate || "" });
   const mine = (socket = new WebSocket(place));
   let opened = false;
   mine.binaryType = "arraybuffer";

@@ -16,6 +16,7 @@ from cxanim.pipelines.figure_puppet import AnyPuppet
 from cxanim.pipelines.live import LiveSettings
 from cxanim.pipelines.live_figure import Lively, live_before
 from cxanim.pipelines.live_loop import LiveLoop, Shown
+from cxanim.pipelines.pace import CAMERA_FPS
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Renderer
 from cxanim.ui.live_frames import decoded, encoded
@@ -95,9 +96,11 @@ class Stage:
             elif self._loop is None:
                 self.close()
 
-    def connect(self, deliver: Callable[[Shown], None], failed: Callable[[Exception], None]) -> LiveLoop:
+    def connect(
+        self, deliver: Callable[[Shown], None], failed: Callable[[Exception], None], camera_fps: float = CAMERA_FPS
+    ) -> LiveLoop:
         """Put a camera before it, instead of the one that was there, which is told."""
-        live = live_before(self.puppet, self._settings, self._device)
+        live = live_before(self.puppet, self._settings, self._device, camera_fps)
         live.prepare()
         loop = LiveLoop(live, deliver, failed, decoded, encoded)
         with self._changing:

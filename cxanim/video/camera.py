@@ -25,6 +25,9 @@ class Camera:
         number: which, counted from 0 as the system does.
         width_px, height_px, fps: what is asked for; the camera may give something else.
 
+    Attributes:
+        fps: how many frames a second it says that it gives; what was asked for where it does not say.
+
     Raises:
         NoCamera: it cannot be opened.
     """
@@ -43,6 +46,8 @@ class Camera:
             (cv2.CAP_PROP_BUFFERSIZE, 1),
         ):  # fmt: skip
             self._capture.set(what, value)
+        said = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = said if 1 <= said <= 240 else fps
 
     def read(self) -> tuple[np.ndarray, float]:
         """Wait for the next frame, (H, W, 3) uint8 RGB, and when it came by `time.monotonic`.
