@@ -3,9 +3,11 @@
 import sys
 
 from cxanim.errors import CxanimError
+from cxanim.terminal import quiet_native_libraries
 from cxanim.ui.app import launch
 
 if __name__ == "__main__":
+    quiet_native_libraries()
     try:
         launch()
     except CxanimError as error:
