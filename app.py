@@ -4,10 +4,11 @@ import sys
 
 from cxanim.errors import CxanimError
 from cxanim.terminal import quiet_native_libraries
-from cxanim.ui.app import launch
 
 if __name__ == "__main__":
     quiet_native_libraries()
+    from cxanim.ui.app import launch  # late: libraries greet while they are loaded
+
     try:
         launch()
     except CxanimError as error:

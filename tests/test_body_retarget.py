@@ -172,6 +172,32 @@ def test_where_frames_come_unevenly_a_limb_falls_to_rest_as_fast():
     assert np.abs(ways[0] - joints[-1]).max() > 0.01
 
 
+@pytest.mark.parametrize("step_s", [1 / 60, 1 / 30, 0.1, 0.4])
+def test_a_foot_stands_by_its_speed_however_far_frames_lie_apart(step_s: float):
+    joints, visibility = joints_of(body_at_rest())
+    filmed = Filmed.of(np.stack([joints] * 9), np.stack([visibility] * 9), FPS)
+    size, floor = float(filmed.sizes[0]), float(filmed.floors[0])
+    stood = {}
+    for heights_s in (0.1, 0.4):
+        worker = BodyRetarget(filmed.build, joints, build(joints), joints, FPS)
+        worker.next(joints, visibility, size, floor, step_s)
+        worker.next(joints + (heights_s * size * filmed.build.height * step_s, 0), visibility, size, floor, step_s)
+        stood[heights_s] = worker._stood[0] is not None
+    assert stood == {0.1: True, 0.4: False}
+
+
+def test_after_a_pause_feet_stand_where_they_come_to():
+    joints, visibility = joints_of(body_at_rest())
+    filmed = Filmed.of(np.stack([joints] * 9), np.stack([visibility] * 9), FPS)
+    size, floor = float(filmed.sizes[0]), float(filmed.floors[0])
+    placed = {}
+    for step_s in (1 / FPS, 20.0):
+        worker = BodyRetarget(filmed.build, joints, build(joints), joints, FPS)
+        worker.next(joints, visibility, size, floor)
+        placed[step_s] = worker.next(joints + (0.004, 0), visibility, size, floor, step_s)[ANKLE, 0] - joints[ANKLE, 0]
+    assert placed[20.0] == pytest.approx(0.004, abs=1e-6) and abs(placed[1 / FPS]) < 0.001
+
+
 def test_frames_without_anybody_are_bridged_and_none_at_all_is_refused():
     bodies: list[np.ndarray | None] = [*swinging(20)]
     bodies[8:12] = [None] * 4

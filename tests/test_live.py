@@ -34,7 +34,7 @@ from cxanim.pipelines.live import (
 from cxanim.pipelines.live_clip import live_from_clip, live_target
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
-from cxanim.pipelines.pace import Grade, Pace, grades
+from cxanim.pipelines.pace import Grade, Pace, counted_fps, grades
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_network import make_network
 from cxanim.pipelines.refine import Word
@@ -164,7 +164,7 @@ def test_a_single_slow_picture_changes_nothing():
 
 @pytest.mark.parametrize(
     ("camera_fps", "took_ms", "asks_every"),
-    [(60, 50, 4), (30, 50, 4), (15, 50, 1), (15, 60, 4), (5, 80, 1), (5, 90, 4)],
+    [(60, 20, 1), (30, 50, 4), (15, 50, 1), (15, 60, 4), (5, 80, 1), (5, 90, 4)],
 )
 def test_before_a_slow_camera_pictures_may_take_longer(camera_fps: float, took_ms: float, asks_every: int):
     pace = Pace([Grade(256, 1, asks_every=every, dearer=2.0) for every in (1, 2, 4)], camera_fps)
@@ -173,7 +173,31 @@ def test_before_a_slow_camera_pictures_may_take_longer(camera_fps: float, took_m
     assert pace.grade.asks_every == asks_every
 
 
+def test_before_a_slow_camera_finer_pictures_come_back_sooner():
+    finer = {}
+    for camera_fps in (30.0, 15.0):
+        pace = Pace([Grade(256, 1), Grade(128, 1)], camera_fps)
+        pace._change(1, 0.0)
+        for number in range(600):
+            pace.note({256: 40, 128: 12}[pace.grade.size_px], number / 30)
+        finer[camera_fps] = pace.grade.size_px
+    assert finer == {30.0: 128, 15.0: 256}
+
+
+@pytest.mark.parametrize(
+    ("said", "counted"), [(25, 25), (60, 30), (2, 5), (0, 30), (-1, 30), (np.nan, 30), (np.inf, 30)]
+)
+def test_cameras_that_say_nonsense_are_taken_as_common_ones(said: float, counted: float):
+    assert counted_fps(said) == counted
+
+
 # The puppet
+
+
+def test_both_paces_know_the_camera(puppet):
+    live = LivePuppet(puppet, camera_fps=15.0)
+    assert live._pace._longer == live._network_pace._longer == 2.0
+    live.close()
 
 
 def test_a_slow_machine_shows_fewer_pixels(character: Path, monkeypatch: pytest.MonkeyPatch):

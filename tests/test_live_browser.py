@@ -198,6 +198,7 @@ def test_a_lost_connection_comes_back(opened: Opened):
         expect(page.locator("#live-stage .say")).to_contain_text("trying again")
         expect(page.locator("#live-stage .say")).to_contain_text("It follows you")
         assert page.evaluate("window.sockets.length") == 2
+        assert all("&fps=30" in url for url in page.evaluate("window.sockets.map(socket => socket.url)"))
 
 
 def test_another_photo_while_it_runs_is_another_puppet(opened: Opened):

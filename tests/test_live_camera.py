@@ -63,7 +63,7 @@ def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             return True
 
         def get(self, what: int) -> float:
-            return 30.0
+            return 15.0 if what == cv2.CAP_PROP_FPS else 0.0
 
         def read(self):
             time.sleep(max(0.0, self._next_s - time.monotonic()))
@@ -90,6 +90,15 @@ def test_a_camera_moves_the_puppet_until_q_is_pressed(puppet, film: Path, tmp_pa
     assert probe_video(tmp_path / "out.mp4").duration_s == pytest.approx(100 / 30, abs=0.1)
     (kept,) = tmp_path.glob("cxanim-*.png")
     assert read_image(kept).rgb.shape == (128, 128, 3) and str(kept) in run.notes[0]
+
+
+def test_a_puppet_is_told_what_the_camera_says(puppet, film: Path, monkeypatch: pytest.MonkeyPatch):
+    def told(puppet, settings, device, camera_fps: float):
+        raise CxanimError(f"{camera_fps}", "")
+
+    monkeypatch.setattr("cxanim.pipelines.live_camera.live_before", told)
+    with pytest.raises(CxanimError, match=r"15\.0"):
+        live_from_camera(puppet, open_window=lambda: PretendWindow({}))
 
 
 def test_a_camera_that_is_unplugged_ends_it_and_the_recording_is_kept(puppet, film: Path, tmp_path: Path):

@@ -128,16 +128,49 @@ def test_every_frame_is_looked_at_where_nothing_can_be_foretold(live: LiveFigure
     assert PretendDetector.looks == before + 10
 
 
-def test_where_frames_come_seldom_a_look_may_take_longer(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
+def test_where_frames_come_seldom_a_look_may_take_longer(live: LiveFigure):
     waits = {}
-    for camera_fps in (30.0, 5.0):
+    for camera_fps in (30.0, 10.0, 5.0):
         seldom = LiveFigure(live.puppet, live.settings, camera_fps=camera_fps)
-        for place in range(3):
-            seldom._eyes._look_ms = 100.0
-            seldom.follow(frame(place), place / 10)
+        for place in range(2):
+            seldom._eyes._look_ms = 55.0
+            seldom.follow(frame(place), place / camera_fps)
         waits[camera_fps] = seldom._eyes._seen.waits
         seldom.close()
-    assert waits == {30.0: False, 5.0: True}
+    assert waits == {30.0: False, 10.0: True, 5.0: True}
+
+
+def test_a_body_moves_by_the_time_that_passed(live: LiveFigure):
+    """Away for half a second, limbs fall to rest as far where every third frame is seen as where each is."""
+    live.settings = LiveSettings(mirror=False, smoothing=0.0, adapt=False)
+    follow(live, list(range(75)))
+    rest, start_s, ways = drawn_puppet().rest.body, 75 * STEP_S, []
+    for every in (1, 3):
+        one = LiveFigure(live.puppet, live.settings)
+        follow(one, list(range(75)))
+        for place in range(0, 25, every):
+            pose = one.follow(frame(NOBODY), start_s + place * STEP_S)
+        ways.append(pose.need_body()[[LEFT_WRIST], :2] - rest[[LEFT_WRIST], :2])
+        one.close()
+    np.testing.assert_allclose(ways[0], ways[1], atol=0.01)
+    assert np.abs(ways[0]).max() > 0.05
+
+
+def test_who_is_away_meanwhile_is_measured_at_the_cameras_rate(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
+    told, worker = [], live_figure.BodyRetarget
+    monkeypatch.setattr(live_figure, "BodyRetarget", lambda *rest: told.append(rest[4]) or worker(*rest))
+    follow(live, list(range(15)))
+    follow(live, [NOBODY] * 60, 15 * STEP_S)
+    follow(live, list(range(15, 20)), 75 * STEP_S)
+    assert told == [pytest.approx(30)]
+
+
+def test_to_be_measured_anew_may_be_asked_for_at_any_moment(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
+    """From another thread, in the very moment in which a second is over."""
+    of = live_figure.Filmed.of
+    monkeypatch.setattr(live_figure.Filmed, "of", lambda *given: live.calibrate() or of(*given))
+    follow(live, list(range(40)))
+    assert live._retarget is not None and live.state == CALIBRATING
 
 
 def test_after_a_pause_somebody_is_looked_at_anew_however_slow_that_is(live: LiveFigure):

@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+from test_live import wait_for
 
 from cxanim.pipelines.live_loop import CameraFrame, Shown
 from cxanim.pipelines.live_screen import Screen
@@ -21,8 +22,7 @@ def test_an_account_is_given_while_pictures_still_come():
     thread = threading.Thread(target=deliver)
     thread.start()
     try:
-        while len(screen._late_ms) < 1000:
-            time.sleep(0.001)
+        wait_for(lambda: len(screen._late_ms) > 1000)
         for _ in range(20):
             run = screen.account(None, 10, 30.0)
             assert run.stages_ms == stages_ms and run.shown > 0

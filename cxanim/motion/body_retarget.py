@@ -35,6 +35,7 @@ _LONGEST_RATIO, _TELLS_FROM = 1.1, 0.4
 _STANDS_BELOW = 0.25  # body heights a second, below which a foot stands
 _NEAR_FLOOR = 0.12  # body heights above the floor, within which it may
 _GIVES_WAY_S = 0.15
+_PAUSE_S = 0.5  # what was seen before one tells nothing of how fast a foot is
 _RELAX_S, _FORGET_S = 0.7, 0.8  # how fast a limb that is not seen falls back to rest, and a correction to nothing
 
 
@@ -46,7 +47,7 @@ class BodyRetarget:
         rest: (35, 2) the target's own joints, at rest.
         target: how the target is made.
         first: (35, 2) the driver's joints where the target stands where it does at rest.
-        fps: of the frames.
+        fps: of the frames, where they come evenly.
         feet: whether feet stand while the driver's do.
         foreshortening: how much of it arrives that a bone leads towards the camera, in [0, 1].
 
@@ -66,8 +67,7 @@ class BodyRetarget:
         foreshortening: float = 1.0,
     ):
         self._driver, self._rest, self._target = driver, rest, target
-        self._usual_step_s = self._step_s = 1 / fps
-        self._foreshortening = foreshortening
+        self._step_s, self._foreshortening = 1 / fps, foreshortening
         self._both_legs = driver.has_legs and target.has_legs
         # A step is as long as legs allow, and hips are as high.
         own, his = ((build.legs if self._both_legs else build.trunk) for build in (target, driver))
@@ -100,9 +100,11 @@ class BodyRetarget:
             joints, visibility: (35, 2) and (35,), the driver's.
             size: how large the driver is seen, of the size by which it was measured.
             floor: y of what the driver stands on, or NaN.
-            step_s: how long after the one before, where frames do not come evenly.
+            step_s: how long after the one before; as `fps` says if None. After a pause feet stand where they come to.
         """
-        self._step_s = self._usual_step_s if step_s is None else step_s
+        step_s = self._step_s if step_s is None else step_s
+        if step_s > _PAUSE_S:
+            self._before, self._stood = None, [None, None]
         seen = (visibility >= SEEN) & (visibility[PARENTS] >= SEEN) & self._known
         given = bones_of(joints)
         ratio = np.linalg.norm(given, axis=1) / np.where(seen, np.maximum(size * self._driver.lengths, 1e-6), 1.0)
@@ -111,14 +113,14 @@ class BodyRetarget:
         # What points at the camera has no direction in the picture: where it is not to be short, it rests.
         told = 1 - (1 - self._foreshortening) * (1 - np.clip(ratio / _TELLS_FROM, 0, 1))
         wanted = self._rest_bones + told[:, None] * (wanted - self._rest_bones)
-        relaxing = self._bones + (1 - np.exp(-self._step_s / _RELAX_S)) * (self._rest_bones - self._bones)
+        relaxing = self._bones + (1 - np.exp(-step_s / _RELAX_S)) * (self._rest_bones - self._bones)
         self._bones = np.where(seen[:, None], wanted, relaxing)
         placed = joints_from(np.zeros(2), self._bones)
         stands_on_floor = self._feet and np.isfinite(floor)
         root = self._root(joints, visibility, size, floor if stands_on_floor else np.nan)
         placed = placed + (root - placed[self._anchor_joint])
         if stands_on_floor:
-            placed = self._standing(placed, joints, visibility, size, floor)
+            placed = self._standing(placed, joints, visibility, size, floor, step_s)
         self._before = joints.copy()
         return placed
 
@@ -136,18 +138,18 @@ class BodyRetarget:
         return root
 
     def _standing(
-        self, placed: np.ndarray, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float
+        self, placed: np.ndarray, joints: np.ndarray, visibility: np.ndarray, size: float, floor: float, step_s: float
     ) -> np.ndarray:
         """The same body, moved so that feet stand where they stood, and on the floor.
 
         Nothing jumps: the whole body gives way at once only by a part, and the legs that stand make up for the rest.
         """
         wanted: list[np.ndarray] = []
-        gone = np.exp(-self._step_s / _FORGET_S)
-        softly = 1.0 if self._before is None else 1 - np.exp(-self._step_s / _GIVES_WAY_S)
+        gone = np.exp(-step_s / _FORGET_S)
+        softly = 1.0 if self._before is None else 1 - np.exp(-step_s / _GIVES_WAY_S)
         for right in (0, 1):
             foot = _foot(placed, right)
-            if not self._stands(joints, visibility, right, size, floor):
+            if not self._stands(joints, visibility, right, size, floor, step_s):
                 self._stood[right] = None
                 continue
             stood = self._stood[right]
@@ -168,13 +170,15 @@ class BodyRetarget:
             _reach(placed, right, self._give[right])
         return placed
 
-    def _stands(self, joints: np.ndarray, visibility: np.ndarray, right: int, size: float, floor: float) -> bool:
+    def _stands(
+        self, joints: np.ndarray, visibility: np.ndarray, right: int, size: float, floor: float, step_s: float
+    ) -> bool:
         if visibility[ANKLE + right] < SEEN:
             return False
         foot = _foot(joints, right)
         before = foot if self._before is None else _foot(self._before, right)
         height = size * self._driver.height
-        slow = np.linalg.norm(foot - before) < _STANDS_BELOW * height * self._step_s
+        slow = np.linalg.norm(foot - before) < _STANDS_BELOW * height * step_s
         return bool(slow and floor - foot[1] < _NEAR_FLOOR * height)
 
 

@@ -86,7 +86,7 @@ class LivePuppet:
         puppet: who moves.
         settings: how.
         device: where its network runs.
-        camera_fps: how many frames a second the camera gives.
+        camera_fps: how many frames a second the camera says that it gives.
 
     Attributes:
         puppet: the same.

@@ -39,16 +39,19 @@ from cxanim.pipelines.live import (
     PressedKeys,
     soft,
 )
-from cxanim.pipelines.pace import CAMERA_FPS, Pace, network_grades
+from cxanim.pipelines.pace import CAMERA_FPS, Pace, counted_fps, network_grades
 
 _LOOKS_EVERY = 2
-# Of the way that the last two looks foretell so much is gone one frame later, and the less the later, down to nothing:
-# what dancers do a tenth of a second later is better told by where they were (docs/log.md, 2026-11-29).
+# Of the way that the last two looks foretell so much is gone a thirtieth of a second later, and the less the later,
+# down to nothing: what dancers do a tenth of a second later is better told by where they were (log, 2026-11-29).
 _GONE, _FADES_S = 0.5, 0.1
-_LONGEST_LOOK, _SURELY = 1.2, 0.75  # in frames, for which one waits; the share of it for which it does so again
+# A frame waits for a look so long, and where each is looked at for so much of the time between two at least; the share
+# of that for which it does so again.
+_LONGEST_LOOK_MS, _OF_A_FRAME, _SURELY = 40.0, 0.6, 0.75
 _PAUSE_S = 0.5  # what was seen before such a one foretells nothing, however slow looks are
 _FORETOLD_S = 0.08  # between two frames at most, or each is worth a look
 _HOLD_S = 0.25  # for which somebody who is not seen is taken to stand as before
+_SHORTEST_STEP_S = 1 / 60  # times are of when a frame was read, and two may be read at once
 _PARTS = ("face", "body", "left_hand", "right_hand")
 
 
@@ -111,7 +114,7 @@ class LiveFigure:
         puppet: who moves.
         settings: how. Pictures have the puppet's own size, and its networks answer in floats.
         device: where its networks run.
-        camera_fps: how many frames a second the camera gives.
+        camera_fps: how many frames a second the camera says that it gives.
 
     Attributes:
         puppet, settings, pressed, is_frozen, state: as of `LivePuppet`.
@@ -195,16 +198,16 @@ class LiveFigure:
 
     def _measure(self, pose: Pose, time_s: float) -> None:
         """Take one more frame of the second in which the driver is measured."""
-        if self._seconds is None or pose.body is None:
+        seconds = self._seconds  # another thread may begin a new one
+        if seconds is None or pose.body is None:
             return
-        self._seconds.append((time_s, pose))
-        first_s = self._seconds[0][0]
-        if time_s - first_s < CALIBRATION_S:
+        seconds.append((time_s, pose))
+        times_s, poses = zip(*seconds, strict=True)
+        if time_s - times_s[0] < CALIBRATION_S:
             return
-        poses, self._seconds = [pose for _, pose in self._seconds], None
         bodies = np.stack([pose.need_body() for pose in poses])
         joints, visibility = joints_of(bodies)
-        fps = (len(poses) - 1) / (time_s - first_s)
+        fps = 1 / float(np.median(np.diff(times_s)))
         filmed = Filmed.of(joints, visibility, fps)
         try:
             retarget = BodyRetarget(
@@ -213,6 +216,8 @@ class LiveFigure:
         except NoFigure:  # too little of the driver was seen: the next second may show more
             self._seconds = []
             return
+        if self._seconds is seconds:
+            self._seconds = None
         faces = [pose.face for pose in poses if pose.face is not None]
         self._driver_face = np.mean(faces, axis=0).astype(np.float32) if faces else None
         self._retarget, self._rest_of_it, self._jumps = (retarget, filmed), None, True
@@ -232,7 +237,7 @@ class LiveFigure:
             joints, depths = self._last if self._last is not None else (np.zeros((JOINTS, 2)), np.zeros(JOINTS))
             held = time_s - self._seen_s <= _HOLD_S
             visibility = np.full(JOINTS, float(held))  # limbs that are not seen fall back to rest
-        step_s, self._moved_s = min(max(time_s - self._moved_s, 1e-3), LONGEST_STEP_S), time_s
+        step_s, self._moved_s = max(time_s - self._moved_s, _SHORTEST_STEP_S), time_s
         return np.column_stack([worker.next(joints, visibility, size, floor, step_s), depths]), size
 
     def _complete(self, settings: LiveSettings) -> HandsAndFace:
@@ -268,11 +273,11 @@ class _Eyes:
     are told by the newest look there is, for a moment by where it leads, then by where it was.
 
     Args:
-        camera_fps: how many frames a second the camera gives.
+        camera_fps: how many frames a second the camera says that it gives.
     """
 
     def __init__(self, camera_fps: float) -> None:
-        self._longest_look_ms = 1000 * _LONGEST_LOOK / min(camera_fps, CAMERA_FPS)
+        self._longest_look_ms = max(_LONGEST_LOOK_MS, 1000 * _OF_A_FRAME / counted_fps(camera_fps))
         self._detector: Detector | None = None
         self._mirrored = False
         self._seen: Answers[tuple[float, Pose]] = Answers()

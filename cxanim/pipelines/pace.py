@@ -12,12 +12,13 @@ from cxanim.pipelines.figure_puppet import FigurePuppet
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_parts import SIZES_PX
 
-CAMERA_FPS = 30.0  # of a common camera; of faster ones no more is shown
+CAMERA_FPS = 30.0  # of a common camera; before a faster one pictures may take no less
+_LEAST_FPS = 5.0  # nobody waits for longer than a fifth of a second because a camera says that it is slow
 BUDGET_MS = 28.0  # of the 33 between two of its frames: the rest is for what runs beside
-_LONGEST = 3.0  # times as long pictures may take where a camera is so much slower; beyond it they would only come later
 # Shares of it: for more references than one, which are a little nicer and take the cores from the rest, and for what no
 # picture waits for.
 _MIXED, _BESIDE = 0.7, 0.5
+_MOST_LONGER = 3.0  # times as long pictures may take where a camera is so much slower; then they would only come later
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
 LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
@@ -27,6 +28,11 @@ _FEWER_REFERENCES, _FEWER_PIXELS = 1.5, 3.0
 _ASKS_EVERY: tuple[int, ...] = (1, 2, 3, 4, 6)
 _FIGURES_ASK_EVERY: tuple[int, ...] = (1, 2, 3)
 _SURE = 0.8  # a finer grade is taken only where it surely fits
+
+
+def counted_fps(said: float) -> float:
+    """The frames a second to count with, in [5, 30], where a camera says that it gives so many; many say nonsense."""
+    return min(CAMERA_FPS, max(_LEAST_FPS, said)) if said >= 1 else CAMERA_FPS
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,12 @@ class Pace:
 
     Args:
         grades: what there is to choose from, the finest first.
-        camera_fps: how many frames a second there are to show.
+        camera_fps: how many frames a second the camera says that it gives.
     """
 
     def __init__(self, grades: Sequence[Grade], camera_fps: float = CAMERA_FPS):
         self._grades, self._place = tuple(grades), 0
-        self._longer = min(_LONGEST, max(1.0, CAMERA_FPS / camera_fps))
+        self._longer = min(_MOST_LONGER, CAMERA_FPS / counted_fps(camera_fps))
         self._took_ms: deque[float] = deque(maxlen=_LOOKED_AT)
         self._changed_s = 0.0
         self._wait_s = _WAIT_S

@@ -1,6 +1,7 @@
 """The fast road of the Live tab: one WebSocket beside Gradio, on the same port, with pictures both ways as they are.
 
-A page is let in by the ticket that it was given through Gradio, and so by whatever lets people into that.
+A page is let in by the ticket that it was given through Gradio, and so by whatever lets people into that. Beside it, it
+may say how many frames a second its camera gives (`?ticket=...&fps=30`).
 
 Convention: little-endian. A frame comes as its number (uint32, of those sent), the number of the newest answer that
 was read (uint32), the page's clock in ms (float64) and its picture (see `live_frames.py`). It goes back with its
@@ -25,7 +26,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from cxanim.errors import CxanimError
 from cxanim.pipelines.live import CALIBRATING, FOLLOWING, FROZEN, WAITING
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Shown
-from cxanim.pipelines.pace import CAMERA_FPS
 from cxanim.ui.live_stages import Stage, Stages
 
 PATH = "/live"
@@ -33,7 +33,6 @@ STATES = ("", WAITING, CALIBRATING, FOLLOWING, FROZEN)
 STAGES = ("decode", "follow", "warp", "refine", "encode")
 FRAME, ANSWER = struct.Struct("<IId"), struct.Struct("<IdB5f")
 MOST_FRAME_BYTES = 1 << 20
-_LEAST_FPS = 1.0
 SILENT_S = 300.0  # a page that sends nothing for so long has been forgotten
 _MIRRORED = 128
 MOST_UNREAD = 8  # frames; a page that has not read the answer to one so far back is shown no more until it has
@@ -131,12 +130,11 @@ def packed(shown: Shown) -> bytes:
 
 
 def _rate(said: str) -> float:
-    """How many frames a second a page says that its camera gives; a common camera's where it does not say."""
+    """How many frames a second a page says that its camera gives; NaN where it says none."""
     try:
-        fps = float(said)
+        return float(said)
     except ValueError:
-        return CAMERA_FPS
-    return fps if _LEAST_FPS <= fps <= CAMERA_FPS else CAMERA_FPS
+        return math.nan
 
 
 async def _refuse(websocket: WebSocket, error: Exception, code: int) -> None:

@@ -120,6 +120,8 @@ class Stage:
     def step(self, content: bytes, time_s: float) -> tuple[bytes, str, bool]:
         """The slow road: a picture for one frame, the state, and whether it is mirrored; one call after the other.
 
+        What its camera gives is not asked: frames come as the road lets them.
+
         Raises:
             UnreadableImage: the frame is none.
         """

@@ -26,7 +26,7 @@ class Camera:
         width_px, height_px, fps: what is asked for; the camera may give something else.
 
     Attributes:
-        fps: how many frames a second it says that it gives; what was asked for where it does not say.
+        fps: how many frames a second it says that it gives; many say nonsense.
 
     Raises:
         NoCamera: it cannot be opened.
@@ -46,8 +46,7 @@ class Camera:
             (cv2.CAP_PROP_BUFFERSIZE, 1),
         ):  # fmt: skip
             self._capture.set(what, value)
-        said = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = said if 1 <= said <= 240 else fps
+        self.fps = self._capture.get(cv2.CAP_PROP_FPS)
 
     def read(self) -> tuple[np.ndarray, float]:
         """Wait for the next frame, (H, W, 3) uint8 RGB, and when it came by `time.monotonic`.
