@@ -43,7 +43,8 @@ from cxanim.pipelines.pace import CAMERA_FPS, Pace, counted_fps, network_grades
 
 _LOOKS_EVERY = 2
 # Of the way that the last two looks foretell so much is gone a thirtieth of a second later, and the less the later,
-# down to nothing: what dancers do a tenth of a second later is better told by where they were (log, 2026-11-29).
+# down to nothing: what dancers do a tenth of a second later is better told by where they were
+# (docs/log.md, 2026-11-29).
 _GONE, _FADES_S = 0.5, 0.1
 # A frame waits for a look so long, and where each is looked at for so much of the time between two at least; the share
 # of that for which it does so again.
