@@ -15,6 +15,7 @@ from cxanim.motion.expression import Expression
 from cxanim.pipelines.live import KEYS, LivePuppet, LiveSettings
 from cxanim.pipelines.live_camera import Keyboard, live_from_camera
 from cxanim.pipelines.live_clip import live_target
+from cxanim.pipelines.live_screen import LiveRun
 from cxanim.pipelines.watch import Watch
 from cxanim.video import probe_video
 from cxanim.video.camera import Camera, NoCamera, VirtualCamera
@@ -77,6 +78,11 @@ def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def lasted_s(run: LiveRun) -> float:
+    """How long a run lasted: a busy machine shows 30 pictures in more than a second."""
+    return run.frames / run.fps
+
+
 def test_a_camera_moves_the_puppet_until_q_is_pressed(puppet, film: Path, tmp_path: Path):
     window = PretendWindow({95: "s", 100: "q"})
     settings = LiveSettings(mirror=False)
@@ -87,7 +93,8 @@ def test_a_camera_moves_the_puppet_until_q_is_pressed(puppet, film: Path, tmp_pa
     assert 0 < run.shown <= run.frames and "q quit" in window.lines[0][1] and "1 smile" in window.lines[0][2]
     assert "following" in window.lines[-1][0] and "ms behind" in window.lines[-1][0]
     assert np.abs(window.pictures[-1].astype(int) - window.pictures[0]).mean() > 1
-    assert probe_video(tmp_path / "out.mp4").duration_s == pytest.approx(100 / 30, abs=0.1)
+    assert lasted_s(run) > 3
+    assert probe_video(tmp_path / "out.mp4").duration_s == pytest.approx(lasted_s(run), abs=0.1)
     (kept,) = tmp_path.glob("cxanim-*.png")
     assert read_image(kept).rgb.shape == (128, 128, 3) and str(kept) in run.notes[0]
 
@@ -112,8 +119,9 @@ def test_a_camera_that_is_unplugged_ends_it_and_the_recording_is_kept(puppet, fi
 def test_whoever_watches_may_stop_it(puppet, film: Path, tmp_path: Path):
     stops = iter([False] * 20 + [True] * 100)
     watch = Watch(should_stop=lambda: next(stops))
-    live_from_camera(puppet, watch=watch, output=tmp_path / "out.mp4", open_window=lambda: PretendWindow({}))
-    assert probe_video(tmp_path / "out.mp4").duration_s == pytest.approx(20 / 30, abs=0.1)
+    run = live_from_camera(puppet, watch=watch, output=tmp_path / "out.mp4", open_window=lambda: PretendWindow({}))
+    assert lasted_s(run) > 0.6
+    assert probe_video(tmp_path / "out.mp4").duration_s == pytest.approx(lasted_s(run), abs=0.1)
 
 
 def test_hotkeys(puppet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
