@@ -39,6 +39,22 @@ SPREAD = """own => {
 SOCKETS = """window.sockets = [];
 window.WebSocket = class extends WebSocket { constructor(...place) { super(...place); window.sockets.push(this); } };"""
 
+# From when it is told to on, answers bring a small black picture.
+SMALLER = """const small = new Promise((done) => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [64, 64];
+  canvas.getContext("2d").fillRect(0, 0, 64, 64);
+  canvas.toBlob((blob) => done(blob.arrayBuffer()), "image/jpeg");
+});
+window.WebSocket = class extends WebSocket {
+  set onmessage(take) {
+    super.onmessage = async (event) => {
+      const brings = window.smaller && typeof event.data !== "string" && event.data.byteLength > 33;
+      take(brings ? { data: await new Blob([event.data.slice(0, 33), await small]).arrayBuffer() } : event);
+    };
+  }
+};"""
+
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -182,6 +198,18 @@ def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):
         download.value.save_as(tmp_path / "recording.mp4")
         made = probe_video(tmp_path / "recording.mp4")
         assert (made.width_px, made.has_audio) == (256, True) and 1 < made.duration_s < 6
+
+
+def test_where_fewer_pixels_come_the_picture_keeps_its_size(opened: Opened):
+    with opened(*CAMERA, script=SMALLER) as page:
+        start(page)
+        wait_for_frames(page)
+        puppet = page.locator("#live-stage canvas.puppet")
+        assert puppet.evaluate("own => own.width") == 256 and puppet.evaluate(SPREAD) > 50
+        page.evaluate("window.smaller = true")
+        page.wait_for_timeout(1000)
+        wait_for_frames(page)
+        assert puppet.evaluate("own => own.width") == 256 and puppet.evaluate(SPREAD) < 5
 
 
 def test_where_no_socket_passes_the_slow_road_is_taken_and_said(opened: Opened):

@@ -21,7 +21,7 @@ find(".mine").append(puppet);
 
 let ticket = null, stream = null, camera = null, starting = false;
 let road = null, socket = null, timer = 0, retries = 0;  // `road` is where frames go; null until one is open
-let number = 0, read = 0, newest = 0, underWay = 0, state = null, times = [], delays = [];
+let number = 0, read = 0, newest = 0, finest = 0, underWay = 0, state = null, times = [], delays = [];
 let recorder = null, asksToRecord = false, isHeld = false, commands = Promise.resolve();
 
 function say(words, bad = false) {
@@ -119,7 +119,7 @@ function drop() {  // whatever is open or about to be
   clearTimeout(timer);
   const [before, way] = [socket, road];
   socket = road = state = null;
-  [underWay, times, delays, read] = [0, [], [], number];  // what was under way is not waited for any more
+  [underWay, times, delays, read, finest] = [0, [], [], number, 0];  // what was under way is not waited for any more
   find("[name=freeze]").setAttribute("aria-pressed", false);
   if (before) before.close();
   else if (way) command("leave");
@@ -205,8 +205,9 @@ async function paint(which, sent, does, mirrored, picture) {
   const image = await decoded(picture), size = image.displayWidth || image.width;
   if (which > newest && road) {
     newest = which;
-    if (puppet.width !== size) puppet.width = puppet.height = size;
-    puppet.getContext("2d").drawImage(image, 0, 0);
+    finest = Math.max(finest, size);  // a recording keeps its size where a busy machine sends fewer pixels for a while
+    if (puppet.width !== finest) puppet.width = puppet.height = finest;
+    puppet.getContext("2d").drawImage(image, 0, 0, finest, finest);
     camera.show();
     puppet.dataset.frame = which;
     element.classList.add("shown");
