@@ -165,6 +165,15 @@ def test_who_is_away_meanwhile_is_measured_at_the_cameras_rate(live: LiveFigure,
     assert told == [pytest.approx(30)]
 
 
+def test_a_coarse_clock_tells_many_frames_the_same_time(live: LiveFigure):
+    """Some browsers round their clocks to a tenth of a second."""
+    for place in range(80):
+        body = live.follow(frame(place), np.floor(place * STEP_S * 10) / 10).need_body()
+    assert live.state == FOLLOWING
+    wanted = PretendDetector.poses[79].need_body()
+    assert np.abs(body - wanted)[[LEFT_WRIST, LEFT_WRIST + 1], :2].max() < 0.05
+
+
 def test_to_be_measured_anew_may_be_asked_for_at_any_moment(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
     """From another thread, in the very moment in which a second is over."""
     of = live_figure.Filmed.of

@@ -102,8 +102,9 @@ class BodyRetarget:
             floor: y of what the driver stands on, or NaN.
             step_s: how long after the one before; as `fps` says if None. After a pause feet stand where they come to.
         """
-        step_s = self._step_s if step_s is None else step_s
-        if step_s > _PAUSE_S:
+        if step_s is None:
+            step_s = self._step_s
+        elif step_s > _PAUSE_S:
             self._before, self._stood = None, [None, None]
         seen = (visibility >= SEEN) & (visibility[PARENTS] >= SEEN) & self._known
         given = bones_of(joints)

@@ -52,7 +52,7 @@ _LONGEST_LOOK_MS, _OF_A_FRAME, _SURELY = 40.0, 0.6, 0.75
 _PAUSE_S = 0.5  # what was seen before such a one foretells nothing, however slow looks are
 _FORETOLD_S = 0.08  # between two frames at most, or each is worth a look
 _HOLD_S = 0.25  # for which somebody who is not seen is taken to stand as before
-_SHORTEST_STEP_S = 1 / 60  # times are of when a frame was read, and two may be read at once
+_SHORTEST_STEP_S = 1 / 60  # times are of when a frame was read: two may be read at once, and some clocks are coarse
 _PARTS = ("face", "body", "left_hand", "right_hand")
 
 
@@ -208,7 +208,7 @@ class LiveFigure:
             return
         bodies = np.stack([pose.need_body() for pose in poses])
         joints, visibility = joints_of(bodies)
-        fps = 1 / float(np.median(np.diff(times_s)))
+        fps = 1 / max(float(np.median(np.diff(times_s))), _SHORTEST_STEP_S)
         filmed = Filmed.of(joints, visibility, fps)
         try:
             retarget = BodyRetarget(
