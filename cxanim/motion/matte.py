@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 
 from cxanim.motion import landmarks as lm
+from cxanim.motion.pose import face_box
 
+_FACE_GROWN, _FACE_RIM = 0.1, 0.15  # round a face's box, in its sides
 _REACH_CELLS = 64
 _ENDS = ((15, 19), (16, 20))  # the hands
 _SURE = (0.3, 0.8)  # of what a segmentation says: less is wall, more is person
@@ -60,6 +62,16 @@ def reach_of(alpha: np.ndarray) -> np.ndarray:
     little = cv2.resize(alpha, (_REACH_CELLS, _REACH_CELLS), interpolation=cv2.INTER_AREA)
     little = cv2.blur(cv2.dilate(little, np.ones((5, 5), np.uint8)), (3, 3))
     return cv2.resize(little, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def near_face(reach: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """What of a reach (S, S) uint8 is on a face (478, 3), and softly round it."""
+    near = np.zeros_like(reach)
+    x0, y0, x1, y1 = (round(edge * len(reach)) for edge in face_box(face, grow=_FACE_GROWN))
+    middle, radii = ((x0 + x1) // 2, (y0 + y1) // 2), ((x1 - x0) // 2, (y1 - y0) // 2)
+    cv2.ellipse(near, middle, radii, 0, 0, 360, 255, thickness=-1)
+    rim = max(3, round(_FACE_RIM * (x1 - x0))) | 1
+    return cv2.min(reach, cv2.blur(near, (rim, rim)))
 
 
 def face_stencil(face: np.ndarray, size_px: int) -> np.ndarray:

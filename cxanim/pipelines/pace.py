@@ -17,7 +17,7 @@ _LEAST_FPS = 5.0  # nobody waits for longer than a fifth of a second because a c
 BUDGET_MS = 28.0  # of the 33 between two of its frames: the rest is for what runs beside
 # Shares of it: for more references than one, which are a little nicer and take the cores from the rest, and for what no
 # picture waits for.
-_MIXED, _BESIDE = 0.7, 0.5
+_MIXED, _BESIDE = 0.7, 0.3
 _MOST_LONGER = 3.0  # times as long pictures may take where a camera is so much slower; then they would only come later
 _LOOKED_AT, _WAIT_S, _LONGEST_WAIT_S = 15, 8.0, 120.0
 LEAST_PX = 128

@@ -16,7 +16,7 @@ from cxanim.models.crn import CRN, Window
 from cxanim.motion.mesh import own_places
 
 LARGEST_NUDGE = 0.1  # of the picture
-_TILE_PX = 32
+_TILE_PX = 16
 
 
 class Refiner:
@@ -59,9 +59,15 @@ class Refiner:
         word = self.word_on(shown, reach, layout)
         return shown if word is None else word.carried_out(shown, reach)
 
-    def word_on(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> "Word | None":
-        """What the network says of a picture, as of `refined`; None where nothing may be refined."""
-        window = window_of(reach)
+    def word_on(
+        self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray, window: Window | None = None
+    ) -> "Word | None":
+        """What the network says of a picture, as of `refined`; None where nothing may be refined.
+
+        Args:
+            window: the part that is asked about; all that may be refined if None.
+        """
+        window = window or window_of(reach)
         if window is None:
             return None
         return self._asked(self._look_at(shown, reach, layout), window)

@@ -13,7 +13,7 @@ import torch
 
 from cxanim.motion.head import way_in_picture
 from cxanim.motion.layout import draw_layout
-from cxanim.motion.matte import reach_of
+from cxanim.motion.matte import near_face, reach_of
 from cxanim.motion.pose import Pose
 from cxanim.motion.warp import Warp, shown_together
 from cxanim.pipelines import quick
@@ -55,7 +55,8 @@ class Renderer:
 
     Attributes:
         retrieval: chooses which references are shown for a face, and how many at once: fewer are quicker.
-        answers: of the network, which may be asked for fewer frames: then what it said moves along with the head.
+        answers: of the network, which may be asked for fewer frames: then it is asked of the face alone, and what it
+            said moves along with the head.
     """
 
     def __init__(
@@ -123,17 +124,21 @@ class Renderer:
     def _refined(self, refiner: Refiner, shown: np.ndarray, reach: np.ndarray, face: np.ndarray) -> np.ndarray:
         size = self.puppet.size_px
 
+        # Where there is no time for each picture it is asked of what is looked at.
+        may = near_face(reach, face) if self.answers.asks_every > 1 else reach
+        window = window_of(may)
+
         def ask() -> tuple[np.ndarray, Word] | None:
-            word = refiner.word_on(shown, reach, draw_layout(Pose(face=face), size))
+            word = refiner.word_on(shown, reach, draw_layout(Pose(face=face), size), window)
             return None if word is None else (face, word)
 
-        answer, window = self.answers.newest(ask), window_of(reach)
+        answer = self.answers.newest(ask)
         if answer is None or window is None:
             return shown
         asked, word = answer
         if asked is not face:
             word = word.moved(way_in_picture(asked, face, size), window)
-        return word.carried_out(shown, reach)
+        return word.carried_out(shown, may)
 
     def close(self) -> None:
         """End what runs beside."""
