@@ -15,6 +15,7 @@ from cxanim.checkpoint import read_checkpoint, write_checkpoint
 from cxanim.cli import main
 from cxanim.errors import BadPuppet, BadSetting, CxanimError, NoFace
 from cxanim.motion.body_build import Build
+from cxanim.motion.camera_path import CameraPath
 from cxanim.motion.crop import Crop
 from cxanim.motion.figure_retarget import retargeted_figure
 from cxanim.motion.pose import Pose
@@ -34,6 +35,7 @@ from cxanim.pipelines.learn import FitSettings
 from cxanim.pipelines.machine import Machine
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_network import make_network
+from cxanim.pipelines.scoring import EvaluateSettings
 from cxanim.pipelines.training_set import TrainingSet
 from cxanim.pipelines.watch import Watch
 from cxanim.video import open_video, open_video_writer
@@ -191,6 +193,19 @@ def test_a_command_trains_keeps_drives_and_scores_a_figure(
     assert 0 < scores["person_vgg_dist"] < scores["baselines"]["static"]["person_vgg_dist"]
     assert main(["evaluate", str(trained), str(clip), "--frames", "3", "--features", "small"]) == 0
     assert "akd_body_px" in capfd.readouterr().out
+
+
+def test_what_is_behind_a_figure_is_not_scored_where_its_camera_walks(
+    lessons: TrainingSet[FigurePuppet], clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    walks = CameraPath()
+    walks._ways = [np.array([[1, 0, pixels], [0, 1, 0], [0, 0, 1]]) for pixels in np.linspace(0, 100, FRAMES)]
+    monkeypatch.setattr(evaluate_figure, "CameraPath", lambda: walks)
+    watch, settings = Watch(), EvaluateSettings(frames=3, features="small")
+    scores = evaluate_figure.evaluate_figure(lessons.puppet, clip, settings, watch=watch)
+    assert scores["background_drift"] is None and scores["person_vgg_dist"] > 0
+    assert scores["baselines"]["warp"]["background_drift"] is None
+    assert watch.notes[-1] == "The camera of waves.mp4 goes elsewhere: background_drift is not scored."
 
 
 def test_the_loss_falls_and_the_picture_comes_nearer(lessons: TrainingSet[FigurePuppet]):

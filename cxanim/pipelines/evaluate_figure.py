@@ -16,6 +16,7 @@ import numpy as np
 from cxanim.errors import CxanimError
 from cxanim.losses import FeatureNetwork
 from cxanim.motion.camera_hold import Anchor, brought
+from cxanim.motion.camera_path import CameraPath
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import Detector
 from cxanim.motion.pose import Pose, face_box
@@ -35,6 +36,8 @@ _MEANS = (
     "background_drift",
 )  # fmt: skip
 
+_ELSEWHERE = 0.25  # of the longer side of a frame: a camera that goes so far shows another place, as for `Anchor`
+
 Show = Callable[[Pose], np.ndarray]
 
 
@@ -51,7 +54,7 @@ def evaluate_figure(
         frames, psnr, ssim, l1, vgg_dist, person_vgg_dist, akd_body_px, akd_hands_px, face_vgg_dist, mkr_body,
         flicker_ratio, background_drift, ms_per_frame, the same under baselines (nearest, warp, static), and device,
         threads, size, features. Means over the scored frames; see `metrics` for each; None where there was nothing to
-        measure.
+        measure: of a clip whose camera goes to another place, no background is known to drift from.
 
     Raises:
         NoFigure, UnreadableVideo, TooLarge, Cancelled; CxanimError where nothing is left to score.
@@ -59,9 +62,10 @@ def evaluate_figure(
     settings, machine, watch = settings or EvaluateSettings(), machine or Machine(), watch or Watch()
     device = machine.prepare()
     eyes = settings.eyes()
-    seen = observe_figures(clip, watch)
+    camera = CameraPath()
+    seen = observe_figures(clip, watch, camera=camera)
     watch.notes += seen.notes
-    exam = FigureExam(puppet, seen, settings.start, settings.frames, watch)
+    exam = FigureExam(puppet, seen, camera, settings.start, settings.frames, watch)
     return beside_baselines(exam, FigureRenderer(puppet, device).show, eyes, puppet.size_px, device, machine)
 
 
@@ -71,12 +75,15 @@ class FigureExam:
     Args:
         puppet: whose window is used.
         seen: the clip.
+        camera: how its camera went.
         start: share of the clip that is not scored; a second more is skipped.
         frames: score at most so many, evenly spread.
         watch: who is told.
     """
 
-    def __init__(self, puppet: FigurePuppet, seen: ClipFigures, start: float, frames: int, watch: Watch):
+    def __init__(
+        self, puppet: FigurePuppet, seen: ClipFigures, camera: CameraPath, start: float, frames: int, watch: Watch
+    ):
         self._puppet, self._watch, self._path = puppet, watch, seen.path
         motion = seen.motion.calmed(longest_gap_s=0.2)
         self._crop: Crop = same_crop(puppet, seen.path, seen.width_px, seen.height_px) or seen.crop
@@ -99,12 +106,15 @@ class FigureExam:
                 self._candidates.append((picture, pose.body))
         if not self._candidates:
             self._candidates = [(reference.picture, reference.body) for reference in puppet.references]
+        stays = camera.went < _ELSEWHERE
+        if not stays:
+            watch.notes.append(f"The camera of {seen.path.name} goes elsewhere: background_drift is not scored.")
         plate = puppet.plate
         self._anchor = Anchor(plate, np.zeros(plate.shape[:2], bool))
         scored = set(np.linspace(0, self.count - 1, frames).astype(int).tolist())
         with Detector("body", tracks=False) as detector:
             self._truths = {
-                number: _Truth(puppet.framed(picture), pose, puppet, detector)
+                number: _Truth(puppet.framed(picture), pose, puppet, detector, knows_place=stays)
                 for number, (picture, pose) in enumerate(self.frames())
                 if number in scored
             }
@@ -171,7 +181,7 @@ class FigureExam:
 class _Truth:
     """One scored frame with everything about it that does not depend on who is scored."""
 
-    def __init__(self, picture: np.ndarray, pose: Pose, puppet: FigurePuppet, detector: Detector):
+    def __init__(self, picture: np.ndarray, pose: Pose, puppet: FigurePuppet, detector: Detector, *, knows_place: bool):
         self.picture, self._side_px = picture, max(picture.shape[:2])
         self.found = detector.detect(picture)
         left, top, _, _ = puppet.frame
@@ -182,7 +192,7 @@ class _Truth:
         self._face = None if face is None else face.astype(int)
         person = (person_matte(picture) > 0.1).astype(np.uint8)
         reach = max(3, size // 16) | 1
-        self._rim = cv2.dilate(person, np.ones((reach, reach), np.uint8)).astype(bool)
+        self._rim = cv2.dilate(person, np.ones((reach, reach), np.uint8)).astype(bool) if knows_place else None
 
     def compare(self, output: np.ndarray, found: Pose, eyes: FeatureNetwork) -> dict[str, float]:
         """Everything about an output, in which `found` was found."""
@@ -191,8 +201,9 @@ class _Truth:
             "ssim": metrics.ssim(output, self.picture),
             "l1": metrics.l1(output, self.picture),
             "vgg_dist": metrics.vgg_dist(output, self.picture, eyes),
-            "background_drift": metrics.drift_px(output, self.picture, self._rim),
         }
+        if self._rim is not None:
+            row["background_drift"] = metrics.drift_px(output, self.picture, self._rim)
         for name, box in (("person_vgg_dist", self._person), ("face_vgg_dist", self._face)):
             if box is not None:
                 row[name] = metrics.vgg_dist(metrics.cut_px(output, box), metrics.cut_px(self.picture, box), eyes)
