@@ -20,6 +20,7 @@ from cxanim.motion.crop import Crop
 from cxanim.motion.figure_retarget import retargeted_figure
 from cxanim.motion.pose import Pose
 from cxanim.motion.recording import Motion
+from cxanim.motion.room import Room
 from cxanim.motion.skeleton import HIPS, WRIST, joints_of
 from cxanim.pipelines import evaluate_figure, figure_set, metrics
 from cxanim.pipelines.edit import Editor
@@ -403,10 +404,10 @@ def test_who_goes_too_far_stays_in_the_picture():
     rest = body_at_rest()
     build = Build.of(*joints_of(rest[None]))
     free = retargeted_figure(poses, 25.0, rest, build, None)
-    kept = retargeted_figure(poses, 25.0, rest, build, None, room=(0.2, 0.8))
+    kept = retargeted_figure(poses, 25.0, rest, build, None, room=Room(0.5, (0.2, 0.8), build.trunk))
     hips = [np.array([pose.need_body()[[23, 24], 0].mean() for pose in made]) for made in (free, kept)]
     assert hips[0].max() > 0.95 and 0.5 < hips[1].max() < 0.8 and (np.diff(hips[1]) > -1e-6).all()
-    near = retargeted_figure(poses[:3], 25.0, rest, build, None, room=(0.0, 1.0))
+    near = retargeted_figure(poses[:3], 25.0, rest, build, None, room=Room(0.5, (0.0, 1.0), build.trunk))
     assert np.allclose(near[2].need_body(), free[2].need_body(), atol=0.02)  # who stays anyway is left alone
 
 

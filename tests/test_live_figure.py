@@ -205,6 +205,27 @@ def test_who_leaves_lets_the_figure_come_to_rest_and_nothing_jumps(live: LiveFig
     assert largest_step([*up[45:], *away, *back]) < 0.12
 
 
+def test_who_walks_out_of_a_wide_picture_waits_at_the_edge_of_a_narrow_one(live: LiveFigure):
+    def hips(bodies: list[np.ndarray]) -> np.ndarray:
+        return np.array([body[[23, 24], 0].mean() for body in bodies])
+
+    ways = np.concatenate([np.zeros(40), np.linspace(0, 0.45, 40), np.linspace(0.45, -0.2, 40)])
+    PretendDetector.poses = [Pose(body=body_at_rest() + np.float32([way, 0, 0, 0])) for way in ways]
+    seen = hips(follow(live, list(range(len(ways)))))
+    edge = live.puppet.frame[2] / live.puppet.size_px
+    assert seen[:40] == pytest.approx(seen[0], abs=1e-3)
+    assert 0.5 < seen.max() < edge - 0.2 * live.puppet.build.trunk  # not out of the picture
+    steps = np.diff(seen)
+    assert (steps[40:78] > -1e-3).all() and np.abs(steps).max() < 2.2 * 0.65 / 40  # no jump, and nobody turns back
+    share = (seen.max() - seen[0]) / 0.45
+    assert share < 0.8 and seen[-1] == pytest.approx(seen[0] - 0.2 * share, abs=0.02)  # all ways are shorter now
+    live.calibrate()
+    aside = body_at_rest() + np.float32([0.1, 0, 0, 0])
+    PretendDetector.poses = [Pose(body=body_at_rest())] * 60 + [Pose(body=aside)] * 40
+    again = hips(follow(live, list(range(100)), 10.0))
+    assert again[-1] - again[50] == pytest.approx(0.1, abs=0.02)  # another driver has their own ways
+
+
 def test_a_frozen_figure_stays_and_goes_on_softly(live: LiveFigure):
     follow(live, list(range(50)))
     live.is_frozen = True

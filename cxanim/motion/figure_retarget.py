@@ -16,10 +16,10 @@ from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.landmarks import BODY_POINTS
 from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import Gains, Performance, Retargeting, most_neutral
+from cxanim.motion.room import Room, keep_within
 from cxanim.motion.skeleton import HIPS, INDEX, WRIST, joints_of
 
 _EYES = (2, 5)  # of a body
-_ASIDE = 0.4  # lengths of the trunk that hips stay away from the picture's edges
 _EYE_CORNERS = (33, 133, 362, 263)  # of a face
 
 
@@ -30,7 +30,7 @@ def retargeted_figure(
     target: Build,
     neutral_face: np.ndarray | None,
     gains: Gains | None = None,
-    room: tuple[float, float] | None = None,
+    room: Room | None = None,
 ) -> list[Pose]:
     """What a target does for a driver's poses, which are all known beforehand.
 
@@ -41,7 +41,7 @@ def retargeted_figure(
         target: how the target is made.
         neutral_face: (478, 3) the target's relaxed face; without one no face is moved.
         gains: how much of the face's motion arrives.
-        room: x of the left and the right edge between which the target is to stay; it may go anywhere if None.
+        room: within which the target is to stay; it may go anywhere if None.
 
     Returns:
         A pose for each, in the target's square, with a body, and hands and face where the driver shows them.
@@ -56,7 +56,7 @@ def retargeted_figure(
         raise ValueError("poses: got none with a body, expected at least one")
     joints = retargeted(bodies, fps, joints_of(rest)[0], target)
     if room is not None:
-        keep_within(joints, float(joints_of(rest)[0][HIPS, 0]), room, target)
+        joints = keep_within(joints, room)
     filmed = Filmed.of(*joints_of(np.stack(known)), fps)
     faces = [pose.face for pose in poses]
     driver_face = faces[most_neutral(faces)] if any(face is not None for face in faces) else None
@@ -116,30 +116,6 @@ class HandsAndFace:
         moved = scale * (hand - hand[0])
         moved[:, :2] += placed[WRIST + right, :2]
         return moved.astype(np.float32)
-
-
-def keep_within(joints: Sequence[np.ndarray], rest_x: float, room: tuple[float, float], target: Build) -> None:
-    """Let a target go less far to the sides, in place, where it would leave the picture: the same share all the time.
-
-    Feet slide by what is taken away, which is less than somebody who is not there.
-
-    Args:
-        joints: (35, 3) of every frame, or two numbers each, as in `skeleton.py`.
-        rest_x: x of the hips at rest.
-        room: x of the left and the right edge of the picture.
-        target: how the target is made.
-    """
-    hips = np.array([one[HIPS, 0] for one in joints])
-    inset = _ASIDE * target.trunk
-    left, right = room[0] + inset, room[1] - inset
-    if not left < rest_x < right:
-        return
-    share = 1.0
-    for farthest, edge in ((hips.min(), left), (hips.max(), right)):
-        if (farthest - edge) * (edge - rest_x) > 0:
-            share = min(share, (edge - rest_x) / (farthest - rest_x))
-    for one, x in zip(joints, hips, strict=True):
-        one[:, 0] -= (1 - share) * (x - rest_x)
 
 
 def _as_body(placed: np.ndarray, target: Build) -> np.ndarray:

@@ -70,7 +70,7 @@ def prepare_figure_poses(driver: str | Path, puppet: FigurePuppet, settings: Dri
     poses = list(driving.motion.calmed(settings.smoothing, longest_gap_s=LONGEST_GAP_S))
     faces = puppet.faces
     neutral = faces[most_neutral(faces)] if faces else None
-    room = puppet.frame[0] / puppet.size_px, puppet.frame[2] / puppet.size_px
-    made = retargeted_figure(poses, driving.motion.fps, puppet.rest.body, puppet.build, neutral, settings.gains, room)
+    fps, rest = driving.motion.fps, puppet.rest.body
+    made = retargeted_figure(poses, fps, rest, puppet.build, neutral, settings.gains, puppet.room())
     start_s = settings.start_s if driving.video else 0.0
-    return Drive(iter(made), len(made), driving.motion.fps, driving.video, start_s=start_s, notes=driving.notes)
+    return Drive(iter(made), len(made), fps, driving.video, start_s=start_s, notes=driving.notes)

@@ -10,9 +10,9 @@ from cxanim.errors import BadSetting, CxanimError, NoFigure
 from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.bvh_poses import BVH_SUFFIX, motion_from_bvh
 from cxanim.motion.camera_path import CameraPath, taken_out
-from cxanim.motion.figure_retarget import keep_within
 from cxanim.motion.presets import PRESETS
 from cxanim.motion.recording import Motion
+from cxanim.motion.room import Room, keep_within
 from cxanim.motion.skeleton import HIPS
 from cxanim.pipelines.drive_settings import DriverSettings, check_times
 from cxanim.pipelines.driver import MOTION_SUFFIX, Drive, is_still
@@ -86,7 +86,7 @@ def prepare_figure_drive(driving: Driving, figure: Figure, settings: DriverSetti
     joints = retargeted(bodies, motion.fps, figure.joints, figure.build, foreshortening=foreshortening)
     height, width = figure.picture.shape[:2]
     rim = (1 - width / max(height, width)) / 2  # of the square, beside the picture
-    keep_within(joints, float(figure.joints[HIPS, 0]), (rim, 1 - rim), figure.build)
+    joints = keep_within(joints, Room(float(figure.joints[HIPS, 0]), (rim, 1 - rim), figure.build.trunk))
     start_s = settings.start_s if driving.video else 0.0
     return Drive(iter(joints), len(joints), motion.fps, driving.video, start_s=start_s, notes=driving.notes)
 

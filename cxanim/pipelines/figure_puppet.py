@@ -18,7 +18,8 @@ from cxanim.models import CRN
 from cxanim.motion import landmarks as lm
 from cxanim.motion.body_build import Build
 from cxanim.motion.pose import Pose
-from cxanim.motion.skeleton import joints_of
+from cxanim.motion.room import Room
+from cxanim.motion.skeleton import HIPS, joints_of
 from cxanim.pipelines.puppet import KIND as FACE_KIND
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_network import network_from, weights_of
@@ -107,6 +108,12 @@ class FigurePuppet(SelfTold):
     def instant(self) -> "FigurePuppet":
         """The same figure without training: the picture at rest and the warp."""
         return replace(self, references=(self.rest,), neutral=0, network=None, face_network=None)
+
+    def room(self) -> Room:
+        """How far aside it may go in its picture; of one driver's own."""
+        left, _, right, _ = self.frame
+        rest_x = float(joints_of(self.rest.body)[0][HIPS, 0])
+        return Room(rest_x, (left / self.size_px, right / self.size_px), self.build.trunk)
 
     def framed(self, square: np.ndarray) -> np.ndarray:
         """What of a square (S, S, C) the clip's frames show, (h, w, C)."""

@@ -21,7 +21,7 @@ from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.figure_retarget import HandsAndFace
 from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral
-from cxanim.motion.skeleton import JOINTS, depths_of, joints_of, shows_a_figure
+from cxanim.motion.skeleton import HIPS, JOINTS, depths_of, joints_of, shows_a_figure
 from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.answers import Answers
 from cxanim.pipelines.figure_puppet import AnyPuppet, FigurePuppet
@@ -138,6 +138,7 @@ class LiveFigure:
         self._eyes = _Eyes(camera_fps)
         self._seconds: list[tuple[float, Pose]] | None = []
         self._retarget: tuple[BodyRetarget, Filmed] | None = None
+        self._room = puppet.room()
         self._driver_face: np.ndarray | None = None
         self._rest_of_it: tuple[LiveSettings, HandsAndFace] | None = None
         self._last: tuple[np.ndarray, np.ndarray] | None = None
@@ -222,6 +223,7 @@ class LiveFigure:
         faces = [pose.face for pose in poses if pose.face is not None]
         self._driver_face = np.mean(faces, axis=0).astype(np.float32) if faces else None
         self._retarget, self._rest_of_it, self._jumps = (retarget, filmed), None, True
+        self._room = self.puppet.room()
 
     def _moved(self, pose: Pose, time_s: float) -> tuple[np.ndarray, float]:
         """Where the figure's joints are to be, (35, 3) with their depth, and how large the driver is seen."""
@@ -239,7 +241,9 @@ class LiveFigure:
             held = time_s - self._seen_s <= _HOLD_S
             visibility = np.full(JOINTS, float(held))  # limbs that are not seen fall back to rest
         step_s, self._moved_s = max(time_s - self._moved_s, _SHORTEST_STEP_S), time_s
-        return np.column_stack([worker.next(joints, visibility, size, floor, step_s), depths]), size
+        moved = worker.next(joints, visibility, size, floor, step_s)
+        self._room.note(float(moved[HIPS, 0]))
+        return np.column_stack([self._room.kept(moved), depths]), size
 
     def _complete(self, settings: LiveSettings) -> HandsAndFace:
         if self._rest_of_it is None or self._rest_of_it[0] != settings:
