@@ -161,6 +161,17 @@ def test_who_is_more_prominent_than_the_figure_is_not_taken_for_it(
         assert np.array_equal(one.matte, other.matte) and one.matte.any()
 
 
+def test_nothing_is_learnt_of_frames_in_which_a_lamp_burns_the_figure_out(known: None, tmp_path: Path):
+    pictures = [before_a_wall(body) for body in waving_bodies(FRAMES)]
+    for number in (5, 6, 7):
+        pictures[number][matte_by_colour(pictures[number]) > 0] = 252
+    film = write_film(tmp_path / "lamp.mp4", pictures)
+    lessons = figure_training_set([film], SIZE_PX, FRAMES, 1.0, Watch())
+    assert len(lessons) == FRAMES - 3
+    assert lessons.notes[0] == f"The figure is burnt out in 3 of {FRAMES} frames: left out."
+    assert all((reference.picture > 246).mean() < 0.01 for reference in lessons.puppet.references)
+
+
 def test_the_plate_shows_what_is_behind_the_arms(lessons: TrainingSet[FigurePuppet]):
     """Where an arm was in one frame and is not in most, the plate is what the other frames show there."""
     coloured = np.stack([matte_by_colour(picture) for picture in lessons.truth]) > 0

@@ -34,6 +34,7 @@ _WARPS = 3  # of each frame: from the references that suit best, and from those 
 _ROUND, _SURELY, _SURE_HEAD = 0.9, 0.12, 0.2
 _ITS_OWN = 0.6  # of what surely is a figure lies in a matte that is its own and not a bystander's
 _SMOOTHING, _GAP_S = 0.5, 0.2
+_FULL, _BURNT = 246, 0.05  # grey levels from which on colour is lost; of a figure's colours, beyond what is usual
 _AWAY = 0.6  # thickness of the bones beyond which nothing is the figure's, in lengths of the trunk
 _KNOWN, _TOLD_PX = (
     0.95,
@@ -77,6 +78,11 @@ def figure_training_set(
             pictures.append(picture)
             poses.append(clip.crop.from_frame(pose, clip.width_px, clip.height_px))
             times_s.append(number * 1e6 + index / clip.motion.fps)
+    lit = _lit(pictures, poses)
+    if len(lit) < len(pictures):
+        notes.append(f"The figure is burnt out in {len(pictures) - len(lit)} of {len(pictures)} frames: left out.")
+    pictures, poses = [pictures[number] for number in lit], [poses[number] for number in lit]
+    times = np.array(times_s)[lit]
     went_px = _hold(pictures, poses, watch)
     if went_px > _TOLD_PX:
         notes.append(f"The camera trembles, up to {went_px:.0f} px of {size_px}: its frames are brought to one view.")
@@ -88,7 +94,6 @@ def figure_training_set(
     crops = [[*map(round, (c.crop.x_px, c.crop.y_px, c.crop.side_px)), c.width_px, c.height_px] for c in seen]
     about = {"kind": "clip", "sources": [Path(path).name for path in clips], "crops": crops, "until": until}
     puppet = replace(puppet, frame=frame_of(seen[0].crop, seen[0].width_px, seen[0].height_px, size_px), about=about)
-    times = np.array(times_s)
     warped = _warped(puppet, poses, np.abs(times[:, None] - times[chosen]), watch)
     bodies = [pose.need_body() for pose in poses]
     stacked = np.stack(bodies)
@@ -133,6 +138,20 @@ def frame_of(crop: Crop, width_px: int, height_px: int, size_px: int) -> tuple[i
     ]
     (left, top), (right, bottom) = starts, ends
     return left, top, right - (right - left) % 2, bottom - (bottom - top) % 2
+
+
+def _lit(pictures: Sequence[np.ndarray], poses: Sequence[Pose]) -> list[int]:
+    """Numbers of the frames that show the figure in the light that is usual, or less: not where a lamp burns it out.
+
+    What colour is lost there comes back in no other light.
+    """
+    bodies = np.stack([pose.need_body() for pose in poses])
+    trunk = Build.of(*joints_of(bodies)).trunk
+    burnt = np.empty(len(pictures))
+    for number, (picture, body) in enumerate(zip(pictures, bodies, strict=True)):
+        figure = figure_stencil(posed_joints(body, trunk), len(picture), _SURELY * trunk, _SURE_HEAD)
+        burnt[number] = (picture[figure > 0] >= _FULL).mean()
+    return np.flatnonzero(burnt <= np.median(burnt) + _BURNT).tolist()
 
 
 def _hold(pictures: list[np.ndarray], poses: list[Pose], watch: Watch) -> float:
