@@ -168,7 +168,7 @@ def test_nothing_is_learnt_of_frames_in_which_a_lamp_burns_the_figure_out(known:
     film = write_film(tmp_path / "lamp.mp4", pictures)
     lessons = figure_training_set([film], SIZE_PX, FRAMES, 1.0, Watch())
     assert len(lessons) == FRAMES - 3
-    assert lessons.notes[0] == f"The figure is burnt out in 3 of {FRAMES} frames: left out."
+    assert lessons.notes[0] == f"The figure is burnt out in 3 of {FRAMES} frames of lamp.mp4: left out."
     assert all((reference.picture > 246).mean() < 0.01 for reference in lessons.puppet.references)
 
 

@@ -10,6 +10,7 @@ from figures import body_at_rest, drawn_puppet, waving_bodies
 
 from cxanim.cli import main
 from cxanim.motion.pose import Pose
+from cxanim.motion.room import Room
 from cxanim.pipelines import live_figure
 from cxanim.pipelines.live import CALIBRATING, FOLLOWING, FROZEN, WAITING, LivePuppet, LiveSettings
 from cxanim.pipelines.live_figure import LiveFigure, live_before
@@ -224,6 +225,24 @@ def test_who_walks_out_of_a_wide_picture_waits_at_the_edge_of_a_narrow_one(live:
     PretendDetector.poses = [Pose(body=body_at_rest())] * 60 + [Pose(body=aside)] * 40
     again = hips(follow(live, list(range(100)), 10.0))
     assert again[-1] - again[50] == pytest.approx(0.1, abs=0.02)  # another driver has their own ways
+
+
+def test_ways_that_were_shortened_grow_back():
+    room, aside = Room(0.5, (0.0, 1.0), trunk=0.25), np.full((35, 2), 0.7)
+    assert room.kept(aside)[0, 0] == pytest.approx(0.7)
+    room.note(1.3)  # what was seen wrongly for a moment
+    assert room.kept(aside)[0, 0] == pytest.approx(0.6) and room.kept(np.full((35, 2), 1.3))[0, 0] == pytest.approx(0.9)
+    for _ in range(10):
+        room.note(0.5, 1.0)
+    assert 0.6 < room.kept(aside)[0, 0] < 0.7
+    for _ in range(21):
+        room.note(0.5, 1.0)
+    assert room.kept(aside)[0, 0] == pytest.approx(0.7)
+    room.note(0.1, 1.0)
+    assert room.kept(aside)[0, 0] == pytest.approx(0.7)  # within
+    at_the_edge = Room(0.95, (0.0, 1.0), trunk=0.25)
+    at_the_edge.note(1.5)
+    assert at_the_edge.kept(aside)[0, 0] == pytest.approx(0.7)  # who stands there at rest is left alone
 
 
 def test_a_frozen_figure_stays_and_goes_on_softly(live: LiveFigure):

@@ -2,7 +2,8 @@
 
 General idea: all ways to the sides are shortened alike, so that who stands in the middle does so still. Feet slide by
 what is taken away, which is less than somebody who is not there. Of a film the farthest way is known beforehand; before
-a camera ways are shortened once somebody goes too far, and stay so: at that moment the figure waits at the edge.
+a camera ways are shortened once somebody goes too far: at that moment the figure waits at the edge. They become longer
+again over half a minute, so that what was seen wrongly for a moment is not kept.
 
 Convention: x as in `pose.py`.
 """
@@ -14,6 +15,7 @@ import numpy as np
 from cxanim.motion.skeleton import HIPS
 
 _ASIDE = 0.4  # lengths of the trunk that hips stay away from the picture's edges
+_GROW_BACK_S = 30.0
 
 
 class Room:
@@ -31,8 +33,13 @@ class Room:
         # Who stands at the edge at rest has no room to be kept in.
         self._least, self._most = (left, right) if left < rest_x < right else (-np.inf, np.inf)
 
-    def note(self, x: float) -> None:
-        """Let the hips come to `x`: from now on ways are so short that they are within."""
+    def note(self, x: float, step_s: float = 0.0) -> None:
+        """Let the hips come to `x`: from now on ways are so short that they are within.
+
+        Args:
+            step_s: how long after the time before, in which ways may have become longer.
+        """
+        self._share = min(1.0, self._share + step_s / _GROW_BACK_S)
         way = x - self._rest_x
         allowed = (self._most if way > 0 else self._least) - self._rest_x
         if abs(way) > abs(allowed):

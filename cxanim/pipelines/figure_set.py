@@ -68,21 +68,14 @@ def figure_training_set(
         notes += clip.notes
         if clip.missing:
             notes.append(f"No figure in {clip.missing} of {len(clip.motion)} frames of {clip.path.name}: left out.")
-        last = len(clip.motion) * clip.stride
-        calm = clip.motion.calmed(_SMOOTHING, longest_gap_s=_GAP_S)
-        frames = cut_frames(path, clip.crop, size_px, stride=clip.stride, last=last)
-        for index, picture in enumerate(watch.each(frames, "Reading frames", len(clip.motion))):
-            pose = calm[index] if index < len(calm) else Pose()
-            if pose.body is None:
-                continue
-            pictures.append(picture)
-            poses.append(clip.crop.from_frame(pose, clip.width_px, clip.height_px))
-            times_s.append(number * 1e6 + index / clip.motion.fps)
-    lit = _lit(pictures, poses)
-    if len(lit) < len(pictures):
-        notes.append(f"The figure is burnt out in {len(pictures) - len(lit)} of {len(pictures)} frames: left out.")
-    pictures, poses = [pictures[number] for number in lit], [poses[number] for number in lit]
-    times = np.array(times_s)[lit]
+        filmed = _frames(clip, size_px, watch)
+        lit = _lit([picture for picture, _, _ in filmed], [pose for _, pose, _ in filmed])
+        if len(lit) < len(filmed):
+            count = len(filmed) - len(lit)
+            notes.append(f"The figure is burnt out in {count} of {len(filmed)} frames of {clip.path.name}: left out.")
+        pictures += [filmed[index][0] for index in lit]
+        poses += [filmed[index][1] for index in lit]
+        times_s += [number * 1e6 + filmed[index][2] for index in lit]
     went_px = _hold(pictures, poses, watch)
     if went_px > _TOLD_PX:
         notes.append(f"The camera trembles, up to {went_px:.0f} px of {size_px}: its frames are brought to one view.")
@@ -94,6 +87,7 @@ def figure_training_set(
     crops = [[*map(round, (c.crop.x_px, c.crop.y_px, c.crop.side_px)), c.width_px, c.height_px] for c in seen]
     about = {"kind": "clip", "sources": [Path(path).name for path in clips], "crops": crops, "until": until}
     puppet = replace(puppet, frame=frame_of(seen[0].crop, seen[0].width_px, seen[0].height_px, size_px), about=about)
+    times = np.array(times_s)
     warped = _warped(puppet, poses, np.abs(times[:, None] - times[chosen]), watch)
     bodies = [pose.need_body() for pose in poses]
     stacked = np.stack(bodies)
@@ -110,6 +104,19 @@ def figure_training_set(
         notes=tuple(notes),
         poses=tuple(poses),
     )
+
+
+def _frames(clip: ClipFigures, size_px: int, watch: Watch) -> list[tuple[np.ndarray, Pose, float]]:
+    """The frames of a clip that show its figure: picture, the pose in it, and when, in seconds."""
+    last = len(clip.motion) * clip.stride
+    calm = clip.motion.calmed(_SMOOTHING, longest_gap_s=_GAP_S)
+    pictures = cut_frames(clip.path, clip.crop, size_px, stride=clip.stride, last=last)
+    pictures = watch.each(pictures, "Reading frames", len(clip.motion))
+    return [
+        (picture, clip.crop.from_frame(pose, clip.width_px, clip.height_px), number / clip.motion.fps)
+        for number, (picture, pose) in enumerate(zip(pictures, calm, strict=False))
+        if pose.body is not None
+    ]
 
 
 def background_of(pose: Pose, size_px: int) -> np.ndarray:

@@ -242,7 +242,7 @@ class LiveFigure:
             visibility = np.full(JOINTS, float(held))  # limbs that are not seen fall back to rest
         step_s, self._moved_s = max(time_s - self._moved_s, _SHORTEST_STEP_S), time_s
         moved = worker.next(joints, visibility, size, floor, step_s)
-        self._room.note(float(moved[HIPS, 0]))
+        self._room.note(float(moved[HIPS, 0]), min(step_s, LONGEST_STEP_S))
         return np.column_stack([self._room.kept(moved), depths]), size
 
     def _complete(self, settings: LiveSettings) -> HandsAndFace:
