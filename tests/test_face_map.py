@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from faces import about_camera_axis, portrait, portrait_face, rotated
 
-from cxanim.motion import doubled
+from cxanim.motion import doubled, face_map
 from cxanim.motion import landmarks as lm
 from cxanim.motion.detect import face_triangles
 from cxanim.motion.doubled import Doubled, bicubic
@@ -76,6 +76,29 @@ def test_a_turned_photos_hidden_side_is_taken_from_the_other():
 
 def _of(point: int) -> np.ndarray:
     return np.flatnonzero((face_triangles() == point).any(1))
+
+
+def test_a_map_of_every_other_pixel_looks_where_one_of_each_does(monkeypatch: pytest.MonkeyPatch):
+    def looks(turn: float) -> tuple[np.ndarray, np.ndarray]:
+        layer = FaceMap(portrait_face(), SIZE_PX).at(turned(turn), guesses=False)
+        look, cover = np.full((SIZE_PX, SIZE_PX, 2), np.nan, np.float32), np.zeros((SIZE_PX, SIZE_PX), np.float32)
+        part = (
+            slice(layer.y0_px, layer.y0_px + len(layer.cover)),
+            slice(layer.x0_px, layer.x0_px + len(layer.cover[0])),
+        )
+        look[part], cover[part] = layer.look_px, layer.cover
+        return look, cover
+
+    half = [looks(turn) for turn in (0, 12, -20)]
+    assert FaceMap(portrait_face(), SIZE_PX)._step == 2 and FaceMap(portrait_face(), SIZE_PX // 2)._step == 1
+    monkeypatch.setattr(face_map, "_EVERY_OTHER_FROM_PX", 1024)
+    assert FaceMap(portrait_face(), SIZE_PX)._step == 1
+    for (look, cover), turn in zip(half, (0, 12, -20), strict=True):
+        fine_look, fine_cover = looks(turn)
+        inside = (cover == 1) & (fine_cover == 1)
+        assert inside.mean() > 0.05 and np.abs(cover - fine_cover).mean() < 0.01
+        away_px = np.linalg.norm(look - fine_look, axis=2)[inside]
+        assert away_px.mean() < 0.1 and np.quantile(away_px, 0.99) < 0.6
 
 
 def test_the_edge_of_a_turned_face_is_no_stair():

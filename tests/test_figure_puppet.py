@@ -172,6 +172,18 @@ def test_nothing_is_learnt_of_frames_in_which_a_lamp_burns_the_figure_out(known:
     assert all((reference.picture > 246).mean() < 0.01 for reference in lessons.puppet.references)
 
 
+def test_a_brighter_clip_has_its_own_usual_light_and_a_stray_body_none():
+    body, stray = body_at_rest(), body_at_rest() + np.float32([3, 0, 0, 0])
+    picture = before_a_wall(body)
+    bright, burnt = picture.copy(), np.full_like(picture, 255)
+    bright[: SIZE_PX // 2] = 255
+    dark_clip, bright_clip = [picture] * 5 + [burnt], [bright] * 4
+    poses = [Pose(body=body)] * 6
+    assert figure_set._lit(dark_clip, poses) == [0, 1, 2, 3, 4]
+    assert figure_set._lit(bright_clip, poses[:4]) == [0, 1, 2, 3]
+    assert figure_set._lit(dark_clip, [*poses[:4], Pose(body=stray), poses[5]]) == [0, 1, 2, 3, 4]
+
+
 def test_the_plate_shows_what_is_behind_the_arms(lessons: TrainingSet[FigurePuppet]):
     """Where an arm was in one frame and is not in most, the plate is what the other frames show there."""
     coloured = np.stack([matte_by_colour(picture) for picture in lessons.truth]) > 0

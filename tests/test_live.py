@@ -35,10 +35,10 @@ from cxanim.pipelines.live import (
 from cxanim.pipelines.live_clip import live_from_clip, live_target
 from cxanim.pipelines.live_loop import CameraFrame, LiveLoop, Newest, Shown
 from cxanim.pipelines.machine import keep_freed_memory
-from cxanim.pipelines.pace import Grade, Pace, counted_fps, grades
+from cxanim.pipelines.pace import Grade, Pace, counted_fps, grades, network_grades
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.puppet_network import make_network
-from cxanim.pipelines.refine import Word
+from cxanim.pipelines.refine import Word, window_of
 from cxanim.pipelines.render import Renderer
 from cxanim.video import open_video, probe_video
 
@@ -156,6 +156,30 @@ def test_what_no_picture_waits_for_gets_a_third_of_the_time():
     assert pace.grade.asks_every == 4
 
 
+def test_a_network_is_asked_of_the_whole_again_only_where_that_surely_fits(puppet):
+    trained = replace(puppet, network=make_network(128, "live"))
+    for whole_ms, every in ((30.0, 2), (12.0, 1)):
+        pace = Pace(network_grades(trained))
+        pace._change(1, 0.0)
+        for number in range(900):
+            pace.note(whole_ms if pace.grade.asks_every == 1 else 0.45 * whole_ms / pace.grade.asks_every, number / 30)
+        assert pace.grade.asks_every == every
+    slow = Pace([Grade(256, 1, asks_every=every, dearer=2.0) for every in (1, 2, 4)])
+    for number in range(60):
+        slow.note({1: 40, 2: 10, 4: 5}[slow.grade.asks_every], number / 30)
+    assert slow.grade.asks_every == 4  # a third of the time, not half
+
+
+def test_a_network_that_sees_all_or_nothing_is_not_asked_of_the_face_alone(puppet):
+    whole = replace(puppet, network=make_network(128, "paper"), grain=0.0, steadiness=0.0)
+    renderer = Renderer(whole)
+    renderer.answers.asks_every = 2
+    asked, ask = [], renderer._refiner.word_on
+    renderer._refiner.word_on = lambda *seen: asked.append(seen) or ask(*seen)
+    renderer.show(whole.neutral_face)
+    assert asked[0][3] == window_of(asked[0][1])
+
+
 def test_a_single_slow_picture_changes_nothing():
     pace = Pace([Grade(256, 1), Grade(128, 1)])
     for number in range(60):
@@ -260,15 +284,21 @@ def test_a_network_that_is_asked_for_every_third_frame_is_the_same_on_a_face_tha
     seldom, always, never = Renderer(trained), Renderer(trained), Renderer(replace(trained, network=None))
     seldom.answers.asks_every = 3
     asked, ask = [], seldom._refiner.word_on
-    seldom._refiner.word_on = lambda *seen: asked.append(1) or ask(*seen)
+    seldom._refiner.word_on = lambda *seen: asked.append(seen[3]) or ask(*seen)
     faces = [trained.neutral_face + np.float32(1e-5 * number) for number in range(7)]  # not one that is repeated
     near = near_face(np.full((128, 128), 255, np.uint8), trained.neutral_face)
     for face in faces:
         one, other, warped = (renderer.show(face).astype(int) for renderer in (seldom, always, never))
         assert np.abs(one - other)[near == 255].mean() < 0.3
-        assert (one == warped)[near == 0].all()  # nor is it asked of anything else
+        assert (one == warped)[near == 0].all()
         assert (other != warped)[near == 0].mean() > 0.3
-    assert len(asked) == 3
+    assert len(asked) == 3 and all(window == window_of(near) for window in asked)
+    assert window_of(near).width < 128
+    gone = trained.neutral_face + np.float32([2, 0, 0])
+    for _ in range(4):
+        gone = gone + np.float32(1e-5)
+        assert np.array_equal(seldom.show(gone), never.show(gone))
+    assert len(asked) == 3  # no face is there to be asked of
     still = always.show(faces[0]).astype(int)
     assert np.abs(still - trained.references[trained.neutral].picture).mean() > 1
 

@@ -146,6 +146,11 @@ class CRN(nn.Module):
         self.coarse_px = min(COARSE_PX, self.sides[-1])
         self.to_coarse = nn.Conv2d(shape.width_at(self.coarse_px), coarse_channels, 1) if coarse_channels else None
 
+    @property
+    def works_on_parts(self) -> bool:
+        """Whether a part of the picture takes less work than the whole: not where it depends on the whole."""
+        return self.shape.norm == "none" and not self.shape.align_corners
+
     def forward(self, condition: torch.Tensor, window: Window | None = None) -> torch.Tensor:
         """Return (B, out_channels + coarse_channels, size, size), linear, for (B, in_channels, size, size).
 
@@ -159,8 +164,8 @@ class CRN(nn.Module):
                 f"condition: got {tuple(condition.shape)}, "
                 f"expected (B, {self.in_channels}, {self.size_px}, {self.size_px})"
             )
-        if window is not None and (self.shape.norm != "none" or self.shape.align_corners):
-            return window.cut(self(condition))  # what a module makes of a part depends on the whole
+        if window is not None and not self.works_on_parts:
+            return window.cut(self(condition))
         windows = self._windows(window)
         packed = self.shape.packed
         pyramid = shrink_to(condition, self.sides)[: len(self.sides)]

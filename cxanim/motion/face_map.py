@@ -18,7 +18,7 @@ from cxanim.motion.mesh import Edges, border_window, own_places, strips
 from cxanim.motion.symmetry import mirrored_points
 from cxanim.motion.triangles import interpolation, paint, signed_areas
 
-_FINELY_PX = 256  # from this side on every other pixel is mapped, below it each
+_EVERY_OTHER_FROM_PX = 256  # side of the picture; below it each pixel is mapped
 _RIM = 0.05  # how wide the outline of a person is, in widths of the face
 _MARGIN = 2  # nodes round the face
 
@@ -76,7 +76,7 @@ class FaceMap:
     ):
         self._size_px = size_px
         self._inside = None if matte is None else _well_inside(matte, face)
-        self._step = 2 if size_px >= _FINELY_PX else 1
+        self._step = 2 if size_px >= _EVERY_OTHER_FROM_PX else 1
         self._triangles = _all_triangles()
         points = face[:468, :2].astype(np.float64) * size_px
         self._points, self._mirrored = points, points[mirrored_points()]

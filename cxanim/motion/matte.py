@@ -65,7 +65,7 @@ def reach_of(alpha: np.ndarray) -> np.ndarray:
 
 
 def near_face(reach: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """What of a reach (S, S) uint8 is on a face (478, 3), and softly round it."""
+    """What of a reach (S, S) uint8 is on a face (478, 3), falling to nothing from within its outline to beyond it."""
     near = np.zeros_like(reach)
     x0, y0, x1, y1 = (round(edge * len(reach)) for edge in face_box(face, grow=_FACE_GROWN))
     middle, radii = ((x0 + x1) // 2, (y0 + y1) // 2), ((x1 - x0) // 2, (y1 - y0) // 2)

@@ -36,7 +36,7 @@ _MEANS = (
     "background_drift",
 )  # fmt: skip
 
-_ELSEWHERE = 0.25  # of the longer side of a frame: a camera that goes so far shows another place, as for `Anchor`
+_ELSEWHERE = 0.25  # of the puppet's window: a camera that goes so far shows another place, as for `Anchor`
 
 Show = Callable[[Pose], np.ndarray]
 
@@ -54,7 +54,8 @@ def evaluate_figure(
         frames, psnr, ssim, l1, vgg_dist, person_vgg_dist, akd_body_px, akd_hands_px, face_vgg_dist, mkr_body,
         flicker_ratio, background_drift, ms_per_frame, the same under baselines (nearest, warp, static), and device,
         threads, size, features. Means over the scored frames; see `metrics` for each; None where there was nothing to
-        measure: of a clip whose camera goes to another place, no background is known to drift from.
+        measure: of a clip whose camera goes to another place no background is known to drift from. (A cut is not
+        noticed.)
 
     Raises:
         NoFigure, UnreadableVideo, TooLarge, Cancelled; CxanimError where nothing is left to score.
@@ -106,7 +107,7 @@ class FigureExam:
                 self._candidates.append((picture, pose.body))
         if not self._candidates:
             self._candidates = [(reference.picture, reference.body) for reference in puppet.references]
-        stays = camera.went < _ELSEWHERE
+        stays = camera.went * max(seen.width_px, seen.height_px) / self._crop.side_px < _ELSEWHERE
         if not stays:
             watch.notes.append(f"The camera of {seen.path.name} goes elsewhere: background_drift is not scored.")
         plate = puppet.plate

@@ -148,16 +148,17 @@ def frame_of(crop: Crop, width_px: int, height_px: int, size_px: int) -> tuple[i
 
 
 def _lit(pictures: Sequence[np.ndarray], poses: Sequence[Pose]) -> list[int]:
-    """Numbers of the frames that show the figure in the light that is usual, or less: not where a lamp burns it out.
+    """Numbers of the frames of a clip that show the figure in its usual light, or less: not where a lamp burns it out.
 
     What colour is lost there comes back in no other light.
     """
     bodies = np.stack([pose.need_body() for pose in poses])
     trunk = Build.of(*joints_of(bodies)).trunk
-    burnt = np.empty(len(pictures))
+    burnt = np.zeros(len(pictures))
     for number, (picture, body) in enumerate(zip(pictures, bodies, strict=True)):
         figure = figure_stencil(posed_joints(body, trunk), len(picture), _SURELY * trunk, _SURE_HEAD)
-        burnt[number] = (picture[figure > 0] >= _FULL).mean()
+        if figure.any():  # a body that was seen wrongly may lie outside
+            burnt[number] = (picture[figure > 0] >= _FULL).mean()
     return np.flatnonzero(burnt <= np.median(burnt) + _BURNT).tolist()
 
 

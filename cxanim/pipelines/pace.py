@@ -27,6 +27,7 @@ _FEWER_REFERENCES, _FEWER_PIXELS = 1.5, 3.0
 # Frames; between them what was said moves along (docs/log.md, 2026-11-29): with limbs it does not hold for long.
 _ASKS_EVERY: tuple[int, ...] = (1, 2, 3, 4, 6)
 _FIGURES_ASK_EVERY: tuple[int, ...] = (1, 2, 3)
+_WHOLE = 2.5  # times as long as of a face alone, which is all it is asked of where that is not for each frame
 _SURE = 0.8  # a finer grade is taken only where it surely fits
 
 
@@ -73,9 +74,10 @@ def grades(puppet: Puppet) -> list[Grade]:
 
 def network_grades(puppet: Puppet | FigurePuppet) -> list[Grade]:
     """How often the network of a puppet may be asked, the finest first; one that has none is always the same."""
-    often = _FIGURES_ASK_EVERY if isinstance(puppet, FigurePuppet) else _ASKS_EVERY
-    seldomer = [*often[1:], often[-1]]
-    told = [Grade(puppet.size_px, 1, after / every, every) for every, after in zip(often, seldomer, strict=True)]
+    often, whole = (_FIGURES_ASK_EVERY, 1.0) if isinstance(puppet, FigurePuppet) else (_ASKS_EVERY, _WHOLE)
+    dearer = [after / every for every, after in zip(often, [*often[1:], often[-1]], strict=True)]
+    dearer[0] *= whole
+    told = [Grade(puppet.size_px, 1, *grade) for grade in zip(dearer, often, strict=True)]
     return told if puppet.is_trained else told[:1]
 
 

@@ -40,6 +40,11 @@ class Refiner:
         """What was learnt."""
         return self._network
 
+    @property
+    def works_on_parts(self) -> bool:
+        """Whether to be asked of a part of the picture is quicker."""
+        return self._instead is None and self._network.works_on_parts
+
     def seen(self, shown: np.ndarray, reach: np.ndarray, layout: np.ndarray) -> np.ndarray:
         """What the network sees, (1, C, S, S) float32, the caller's own."""
         return np.ascontiguousarray(self._look_at(shown, reach, layout).cpu().numpy())

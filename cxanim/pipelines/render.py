@@ -55,8 +55,8 @@ class Renderer:
 
     Attributes:
         retrieval: chooses which references are shown for a face, and how many at once: fewer are quicker.
-        answers: of the network, which may be asked for fewer frames: then it is asked of the face alone, and what it
-            said moves along with the head.
+        answers: of the network, which may be asked for fewer frames: then it is asked of the face alone where that is
+            quicker, and what it said moves along with the head.
     """
 
     def __init__(
@@ -125,10 +125,13 @@ class Renderer:
         size = self.puppet.size_px
 
         # Where there is no time for each picture it is asked of what is looked at.
-        may = near_face(reach, face) if self.answers.asks_every > 1 else reach
+        of_face = self.answers.asks_every > 1 and refiner.works_on_parts
+        may = near_face(reach, face) if of_face else reach
         window = window_of(may)
 
         def ask() -> tuple[np.ndarray, Word] | None:
+            if window is None:
+                return None
             word = refiner.word_on(shown, reach, draw_layout(Pose(face=face), size), window)
             return None if word is None else (face, word)
 
