@@ -98,7 +98,7 @@ def test_a_map_of_every_other_pixel_looks_where_one_of_each_does(monkeypatch: py
         inside = (cover == 1) & (fine_cover == 1)
         assert inside.mean() > 0.05 and np.abs(cover - fine_cover).mean() < 0.01
         away_px = np.linalg.norm(look - fine_look, axis=2)[inside]
-        assert away_px.mean() < 0.1 and np.quantile(away_px, 0.99) < 0.6
+        assert away_px.mean() < 0.15 and np.quantile(away_px, 0.99) < 0.8  # of a face of sixty
 
 
 def test_the_edge_of_a_turned_face_is_no_stair():
