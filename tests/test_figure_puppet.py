@@ -219,17 +219,30 @@ def test_a_command_trains_keeps_drives_and_scores_a_figure(
     assert "akd_body_px" in capfd.readouterr().out
 
 
-def test_what_is_behind_a_figure_is_not_scored_where_its_camera_walks(
+def test_where_the_camera_walks_what_is_behind_a_figure_is_compared_with_the_puppets_own_plate(
     lessons: TrainingSet[FigurePuppet], clip: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    """A plate that is moved after the puppet has shown itself is what the drift is measured from."""
+    watch, settings = Watch(), EvaluateSettings(frames=3, features="small")
+    stood = evaluate_figure.evaluate_figure(lessons.puppet, clip, settings, watch=watch)
+    assert not any("goes elsewhere" in note for note in watch.notes)
+
     walks = CameraPath()
     walks._ways = [np.array([[1, 0, pixels], [0, 1, 0], [0, 0, 1]]) for pixels in np.linspace(0, 100, FRAMES)]
     monkeypatch.setattr(evaluate_figure, "CameraPath", lambda: walks)
-    watch, settings = Watch(), EvaluateSettings(frames=3, features="small")
     scores = evaluate_figure.evaluate_figure(lessons.puppet, clip, settings, watch=watch)
-    assert scores["background_drift"] is None and scores["person_vgg_dist"] > 0
-    assert scores["baselines"]["warp"]["background_drift"] is None
-    assert watch.notes[-1] == "The camera of waves.mp4 goes elsewhere: background_drift is not scored."
+    told = "The camera of waves.mp4 goes elsewhere: background_drift is told from the puppet's own background."
+    assert watch.notes[-1] == told
+    assert scores["background_drift"] < 0.05
+    assert scores["baselines"]["warp"]["background_drift"] < 0.05
+    assert scores["person_vgg_dist"] == stood["person_vgg_dist"]
+
+    shown = FigureRenderer(lessons.puppet).show
+    moved = np.roll(lessons.puppet.plate, 4, axis=1)
+    monkeypatch.setattr(evaluate_figure.FigureRenderer, "show", lambda renderer, pose: np.roll(shown(pose), 4, axis=1))
+    assert np.abs(moved.astype(int) - lessons.puppet.plate).mean() > 1
+    drifted = evaluate_figure.evaluate_figure(lessons.puppet, clip, settings, watch=watch)
+    assert drifted["background_drift"] > 1
 
 
 def test_the_loss_falls_and_the_picture_comes_nearer(lessons: TrainingSet[FigurePuppet]):

@@ -54,8 +54,8 @@ def evaluate_figure(
         frames, psnr, ssim, l1, vgg_dist, person_vgg_dist, akd_body_px, akd_hands_px, face_vgg_dist, mkr_body,
         flicker_ratio, background_drift, ms_per_frame, the same under baselines (nearest, warp, static), and device,
         threads, size, features. Means over the scored frames; see `metrics` for each; None where there was nothing to
-        measure: of a clip whose camera goes to another place no background is known to drift from. (A cut is not
-        noticed.)
+        measure. Where the clip's camera goes to another place than the puppet's, what is behind the figure is compared
+        with the puppet's own plate, which it should stay, and not with the frame. (A cut is not noticed.)
 
     Raises:
         NoFigure, UnreadableVideo, TooLarge, Cancelled; CxanimError where nothing is left to score.
@@ -107,15 +107,17 @@ class FigureExam:
                 self._candidates.append((picture, pose.body))
         if not self._candidates:
             self._candidates = [(reference.picture, reference.body) for reference in puppet.references]
-        stays = camera.went * max(seen.width_px, seen.height_px) / self._crop.side_px < _ELSEWHERE
-        if not stays:
-            watch.notes.append(f"The camera of {seen.path.name} goes elsewhere: background_drift is not scored.")
+        self._stays = camera.went * max(seen.width_px, seen.height_px) / self._crop.side_px < _ELSEWHERE
+        if not self._stays:
+            watch.notes.append(
+                f"The camera of {seen.path.name} goes elsewhere: background_drift is told from the puppet's own background."
+            )
         plate = puppet.plate
         self._anchor = Anchor(plate, np.zeros(plate.shape[:2], bool))
         scored = set(np.linspace(0, self.count - 1, frames).astype(int).tolist())
         with Detector("body", tracks=False) as detector:
             self._truths = {
-                number: _Truth(puppet.framed(picture), pose, puppet, detector, knows_place=stays)
+                number: _Truth(puppet.framed(picture), pose, puppet, detector, same_place=self._stays)
                 for number, (picture, pose) in enumerate(self.frames())
                 if number in scored
             }
@@ -128,7 +130,12 @@ class FigureExam:
                 yield self._brought(picture, pose)
 
     def _brought(self, picture: np.ndarray, pose: Pose) -> tuple[np.ndarray, Pose]:
-        """A frame as the camera of the puppet's plate would see it, if it shows the same place."""
+        """A frame as the camera of the puppet's plate would see it; as it is where the camera goes elsewhere.
+
+        One that has enough in common with the plate would jump from between others that have not.
+        """
+        if not self._stays:
+            return picture, pose
         away = ~background_of(pose, len(picture))
         return brought(picture, pose, self._anchor.way_from(picture, away))
 
@@ -182,7 +189,7 @@ class FigureExam:
 class _Truth:
     """One scored frame with everything about it that does not depend on who is scored."""
 
-    def __init__(self, picture: np.ndarray, pose: Pose, puppet: FigurePuppet, detector: Detector, *, knows_place: bool):
+    def __init__(self, picture: np.ndarray, pose: Pose, puppet: FigurePuppet, detector: Detector, *, same_place: bool):
         self.picture, self._side_px = picture, max(picture.shape[:2])
         self.found = detector.detect(picture)
         left, top, _, _ = puppet.frame
@@ -193,18 +200,20 @@ class _Truth:
         self._face = None if face is None else face.astype(int)
         person = (person_matte(picture) > 0.1).astype(np.uint8)
         reach = max(3, size // 16) | 1
-        self._rim = cv2.dilate(person, np.ones((reach, reach), np.uint8)).astype(bool) if knows_place else None
+        self._rim = cv2.dilate(person, np.ones((reach, reach), np.uint8)).astype(bool)
+        self._plate = None if same_place else puppet.framed(puppet.plate)
 
     def compare(self, output: np.ndarray, found: Pose, eyes: FeatureNetwork) -> dict[str, float]:
         """Everything about an output, in which `found` was found."""
+        # The figure stands in both: where it would end in one alone, flow goes astray round it.
+        behind = self.picture if self._plate is None else np.where(self._rim[..., None], output, self._plate)
         row = {
             "psnr": metrics.psnr_db(output, self.picture),
             "ssim": metrics.ssim(output, self.picture),
             "l1": metrics.l1(output, self.picture),
             "vgg_dist": metrics.vgg_dist(output, self.picture, eyes),
+            "background_drift": metrics.drift_px(output, behind, self._rim),
         }
-        if self._rim is not None:
-            row["background_drift"] = metrics.drift_px(output, self.picture, self._rim)
         for name, box in (("person_vgg_dist", self._person), ("face_vgg_dist", self._face)):
             if box is not None:
                 row[name] = metrics.vgg_dist(metrics.cut_px(output, box), metrics.cut_px(self.picture, box), eyes)
