@@ -110,7 +110,7 @@ class FigureExam:
         self._stays = camera.went * max(seen.width_px, seen.height_px) / self._crop.side_px < _ELSEWHERE
         if not self._stays:
             watch.notes.append(
-                f"The camera of {seen.path.name} goes elsewhere: background_drift is told from the puppet's own background."
+                f"The camera of {seen.path.name} goes elsewhere: background_drift is how far the puppet's own moves."
             )
         plate = puppet.plate
         self._anchor = Anchor(plate, np.zeros(plate.shape[:2], bool))
