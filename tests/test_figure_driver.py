@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,8 @@ from figures import drawn_puppet
 
 from cxanim.cli import main
 from cxanim.errors import NoFigure
-from cxanim.motion.detect import find_faces
+from cxanim.motion.detect import Detector, find_faces
+from cxanim.motion.hand_alone import HandAlone
 from cxanim.motion.matte import composite, decided
 from cxanim.motion.segment import person_matte
 from cxanim.motion.skeleton import HIPS
@@ -94,9 +97,22 @@ def test_what_shows_no_figure_is_refused_by_both_doors(
     assert f"frames of {path.name}" in said[0] and "Use a video that shows one person" in said[0]
 
 
-def test_a_hand_before_a_chest_is_no_figure_in_a_whole_film(test_data: Path, tmp_path: Path):
-    with pytest.raises(NoFigure, match="frames of mp_hand_test_video.mp4"):
-        driving_motion(hand_before_a_chest(test_data, tmp_path), DriverSettings(), Watch())
+@pytest.mark.parametrize("film", [hand_alone, hand_before_a_chest])
+def test_a_hand_is_no_figure_in_a_whole_film(film: Callable[[Path, Path], Path], test_data: Path, tmp_path: Path):
+    path = film(test_data, tmp_path)
+    with pytest.raises(NoFigure, match=rf"in 0 of \d+ frames of {path.name}, but a hand alone"):
+        driving_motion(path, DriverSettings(), Watch())
+
+
+def test_hands_of_people_are_not_taken_for_them(test_data: Path):
+    """Somebody whose face is not seen, and whose hands are, is a figure still."""
+    looked: list[float] = []
+    with open_video(test_data / "bodies" / "ghost_dance.mp4") as video, HandAlone() as hand, Detector("body") as body:
+        longest = hand._longest
+        hand._longest = lambda frame: looked.append(longest(frame)) or looked[-1]
+        for frame in islice(video, 60):
+            assert not hand.is_in(frame, replace(body.detect(frame), face=None))
+    assert len(looked) > 8 and max(looked) > 0, looked
 
 
 @pytest.fixture(scope="module")

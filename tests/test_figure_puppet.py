@@ -17,9 +17,12 @@ from cxanim.errors import BadPuppet, BadSetting, CxanimError, NoFace
 from cxanim.motion.body_build import Build
 from cxanim.motion.camera_path import CameraPath
 from cxanim.motion.crop import Crop
+from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.figure_retarget import retargeted_figure
-from cxanim.motion.pose import Pose
+from cxanim.motion.pose import Pose, eye_distance
+from cxanim.motion.ratios import mouth_gap
 from cxanim.motion.recording import Motion
+from cxanim.motion.retarget import perform
 from cxanim.motion.room import Room
 from cxanim.motion.skeleton import HIPS, WRIST, joints_of
 from cxanim.pipelines import evaluate_figure, figure_set, metrics
@@ -425,10 +428,47 @@ def test_hands_hang_on_the_targets_wrists_in_its_size_and_faces_on_its_head():
     assert np.ptp(first.left_hand[:, 0]) == pytest.approx(0.5 * np.ptp(hand[:, 0]), rel=0.02)
     eyes = first.face[[33, 133, 362, 263], :2].mean(0)
     assert np.allclose(eyes, first.need_body()[[2, 5], :2].mean(0), atol=1e-5)
-    assert made[1].face is None and made[1].left_hand is None and made[2].body is not None
+    assert made[1].left_hand is None and made[2].body is not None
     assert retargeted_figure(poses, 25.0, target, build, None)[0].face is None
     with pytest.raises(ValueError, match="none with a body"):
         retargeted_figure([Pose()], 25.0, target, build, None)
+
+
+def shape(face: np.ndarray) -> np.ndarray:
+    """A face, its eyes in the middle, in distances of its eyes."""
+    return (face - face[[33, 133, 362, 263]].mean(0)) / eye_distance(face)
+
+
+def test_a_face_that_is_lost_relaxes_softly_and_comes_back_softly():
+    body, relaxed = body_at_rest(), portrait_face()
+    shouts = perform(ExpressionBasis(relaxed).performance(Expression(jaw=1.0)), relaxed)
+    shown = [relaxed, *[shouts] * 20, *[None] * 20, *[shouts] * 20]
+    poses = [Pose(body=body, face=face) for face in shown]
+    build = Build.of(*joints_of(body[None]))
+    made = [pose.need_face() for pose in retargeted_figure(poses, 25.0, body, build, relaxed)]
+    moved = np.abs(np.diff([shape(face) for face in made], axis=0)).max((1, 2))
+    gaps = np.array([mouth_gap(face) for face in made])
+    assert (
+        gaps[20] > 0.2
+        and np.allclose(gaps[30:41], gaps[0], atol=0.01)
+        and gaps[60] == pytest.approx(gaps[20], rel=1e-3)
+    )
+    assert 0 < moved[20:30].max() < 0.3 * np.abs(shape(made[20]) - shape(made[40])).max()
+    assert np.allclose(moved[20:41].max(), moved[40:60].max(), rtol=0.3)
+
+
+@pytest.mark.parametrize("way", ["the shoulders", "the head", "with the back"])
+def test_who_turns_away_without_a_face_has_none(way: str):
+    body, away = body_at_rest(), body_at_rest()
+    if way == "the head":
+        away[0, 0] = away[7, 0]  # nose before the left ear
+    else:
+        away[:, 0] = 0.5 + (-1 if way == "with the back" else 0.3) * (away[:, 0] - 0.5)
+    build = Build.of(*joints_of(body[None]))
+    poses = [Pose(body=one) for one in [*[body] * 25, *[away] * 25]]
+    made = retargeted_figure(poses, 25.0, body, build, portrait_face())
+    assert made[12].face is not None and made[-1].face is None
+    assert np.allclose(shape(made[12].need_face()), shape(portrait_face()), atol=1e-3)  # a capture knows no face
 
 
 def test_who_goes_too_far_stays_in_the_picture():

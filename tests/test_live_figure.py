@@ -9,8 +9,10 @@ import pytest
 from figures import body_at_rest, drawn_puppet, waving_bodies
 
 from cxanim.cli import main
+from cxanim.motion.detect import Detector
 from cxanim.motion.pose import Pose
 from cxanim.motion.room import Room
+from cxanim.motion.skeleton import shows_a_figure
 from cxanim.pipelines import live_figure
 from cxanim.pipelines.live import CALIBRATING, FOLLOWING, FROZEN, WAITING, LivePuppet, LiveSettings
 from cxanim.pipelines.live_figure import LiveFigure, live_before
@@ -287,6 +289,22 @@ def test_faces_are_as_they_were(character: Path):
     from cxanim.pipelines.live_clip import live_target
 
     assert isinstance(live_before(live_target(character, 128), None, None), LivePuppet)
+
+
+def test_a_hand_alone_before_the_camera_moves_nobody(test_data: Path):
+    """Bodies are seen in more than half of these frames, by a detector that knows of nothing else."""
+    live = LiveFigure(drawn_puppet(), LiveSettings())
+    seen = Detector("body")
+    bodies = 0
+    with open_video(test_data / "bodies" / "tfjs_asl_hand.mp4", start_s=1.0) as video:
+        for number, picture in zip(range(60), video, strict=False):
+            pose = live.follow(picture, number * STEP_S)
+            bodies += (body := seen.detect(picture).body) is not None and shows_a_figure(body)
+            assert live.state == WAITING
+            assert np.array_equal(pose.need_body(), live.puppet.rest.body)
+    live.close()
+    seen.close()
+    assert bodies > 20
 
 
 def test_a_clip_in_the_cameras_place_moves_a_figure(test_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):

@@ -2,7 +2,8 @@
 
 General idea: the body is retargeted bone by bone (`body_retarget.py`). A hand keeps the driver's shape, in the size of
 the target's, at the target's wrist. A face does what the driver's does in the target's proportions (`retarget.py`), and
-sits where the target's eyes have come to be.
+sits where the target's eyes have come to be. Where the driver shows none, as a capture does, or a hand before it, the
+target's is relaxed, for as long as it looks towards the camera.
 
 Convention: as in `pose.py` and `skeleton.py`; the driver's and the target's squares need not be the same.
 """
@@ -15,12 +16,17 @@ from cxanim.motion.body_build import Build, Filmed
 from cxanim.motion.body_retarget import retargeted
 from cxanim.motion.landmarks import BODY_POINTS
 from cxanim.motion.pose import Pose
-from cxanim.motion.retarget import Gains, Performance, Retargeting, most_neutral
+from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, most_neutral, still
 from cxanim.motion.room import Room, keep_within
-from cxanim.motion.skeleton import HIPS, INDEX, WRIST, joints_of
+from cxanim.motion.skeleton import HIPS, INDEX, SHOULDER, WRIST, joints_of
 
 _EYES = (2, 5)  # of a body
+_NOSE, _EAR = 0, 7  # of a body; the right ear follows the left one
 _EYE_CORNERS = (33, 133, 362, 263)  # of a face
+# How broad shoulders are seen, in their breadth, and how near to one ear the nose is, in the distance of both, up to
+# where somebody looks towards the camera.
+_BROAD, _ASIDE = 0.5, 0.2
+_COMES_S = 0.35  # in which a face that is seen again, or no longer, comes to what it does then
 
 
 def retargeted_figure(
@@ -44,7 +50,8 @@ def retargeted_figure(
         room: within which the target is to stay; it may go anywhere if None.
 
     Returns:
-        A pose for each, in the target's square, with a body, and hands and face where the driver shows them.
+        A pose for each, in the target's square, with a body, hands where the driver shows them, and a face where the
+        driver shows one or the target looks towards the camera.
 
     Raises:
         ValueError: there is no body at all.
@@ -64,7 +71,7 @@ def retargeted_figure(
     made, at = [], -1
     for pose, placed in zip(poses, joints, strict=True):
         at += pose.body is not None
-        made.append(rest_of_it.on(pose, placed, float(filmed.sizes[max(at, 0)])))
+        made.append(rest_of_it.on(pose, placed, float(filmed.sizes[max(at, 0)]), 1 / fps))
     return made
 
 
@@ -73,7 +80,8 @@ class HandsAndFace:
 
     Args:
         driver, target: how both are made.
-        driver_face, target_face: (478, 3) the relaxed faces; without one of them no face is moved.
+        driver_face, target_face: (478, 3) the relaxed faces; without the first the target's stays relaxed, without the
+            second no face is moved.
         gains: how much of the face's motion arrives.
     """
 
@@ -88,24 +96,47 @@ class HandsAndFace:
         self._target = target
         bone = INDEX if np.isfinite(target.lengths[INDEX] * driver.lengths[INDEX]) else WRIST
         self._hand_scale = float(target.lengths[bone] / driver.lengths[bone])
-        self._face = None
-        if driver_face is not None and target_face is not None:
-            self._face = Retargeting(driver_face, target_face, gains)
+        self._acts, self._rests = None, None
+        if target_face is not None:
+            self._rests = Performer(target_face)
+            if driver_face is not None:
+                self._acts = Retargeting(driver_face, target_face, gains)
+        self._before: tuple[bool, np.ndarray] | None = None
+        self._way, self._left_s = np.zeros((478, 3), np.float32), 0.0
 
-    def on(self, pose: Pose, placed: np.ndarray, size: float, added: Performance | None = None) -> Pose:
-        """The target's pose.
+    def on(self, pose: Pose, placed: np.ndarray, size: float, step_s: float, added: Performance | None = None) -> Pose:
+        """The target's next pose.
 
         Args:
             pose: the driver's.
             placed: (35, 3) the target's joints, and their depth in lengths of the trunk.
             size: how large the driver is seen, of the size by which it was measured.
+            step_s: how long after the one before.
             added: what the target's face does besides.
         """
         hands = [self._hand(pose, placed, right, self._hand_scale / size) for right in (0, 1)]
-        face = None
-        if self._face is not None and pose.face is not None and pose.body is not None:
-            face = _on_the_head(self._face.face(pose.face, added), placed)
+        face = self._face(pose, placed, step_s, added)
         return Pose(face=face, body=_as_body(placed, self._target), left_hand=hands[0], right_hand=hands[1])
+
+    def _face(self, pose: Pose, placed: np.ndarray, step_s: float, added: Performance | None) -> np.ndarray | None:
+        """The target's face on its head, softly come to what it does when the driver's is lost, or found again."""
+        acts = False
+        if self._acts is not None and pose.face is not None and pose.body is not None:
+            acts, face = True, self._acts.face(pose.face, added)
+        elif self._rests is not None and _looks_here(placed, self._target):
+            face = self._rests.face(still(), added=added)
+        else:
+            self._before = None
+            return None
+        self._left_s = max(0.0, self._left_s - step_s)
+        if self._before is None:
+            self._left_s = 0.0
+        elif self._before[0] != acts:
+            self._way, self._left_s = self._before[1] - face, _COMES_S
+        share = self._left_s / _COMES_S
+        face = face + np.float32(share * share * (3 - 2 * share)) * self._way
+        self._before = acts, face
+        return _on_the_head(face, placed)
 
     @staticmethod
     def _hand(pose: Pose, placed: np.ndarray, right: int, scale: float) -> np.ndarray | None:
@@ -126,6 +157,16 @@ def _as_body(placed: np.ndarray, target: Build) -> np.ndarray:
     body[:, 2] = (placed[:BODY_POINTS, 2] - placed[HIPS, 2]) * target.trunk
     body[:, 3] = np.isfinite(target.lengths[:BODY_POINTS])
     return body
+
+
+def _looks_here(placed: np.ndarray, target: Build) -> bool:
+    """Whether somebody with joints (35, 3) looks towards the camera, as far as shoulders, ears and nose tell."""
+    x = placed[:, 0]
+    breadth = target.lengths[[SHOULDER, SHOULDER + 1]].sum()
+    if x[SHOULDER] - x[SHOULDER + 1] < _BROAD * breadth:
+        return False
+    ears = x[_EAR] - x[_EAR + 1]
+    return bool(ears > 0 and _ASIDE < (x[_NOSE] - x[_EAR + 1]) / ears < 1 - _ASIDE)
 
 
 def _on_the_head(face: np.ndarray, placed: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from cxanim.errors import NoFigure
 from cxanim.motion.camera_path import CameraPath
 from cxanim.motion.crop import Crop
 from cxanim.motion.detect import Detector, find_faces
+from cxanim.motion.hand_alone import HandAlone
 from cxanim.motion.pose import Pose
 from cxanim.motion.recording import Motion
 from cxanim.motion.segment import person_matte
@@ -86,9 +87,11 @@ def observe_figures(
     path = Path(path)
     poses: list[Pose] = []
     people: list[int] = []
+    hands = 0
     with (
         open_video(path, start_s=start_s, end_s=end_s, max_side_px=DETECTION_SIDE_PX) as video,
         Detector("body") as detector,
+        HandAlone() as hand_alone,
     ):
         told = video.info.frames_estimate
         last = frames_until(told, until) if until < 1 else None
@@ -99,7 +102,10 @@ def observe_figures(
                 break
             if number % stride == 0:
                 pose = detector.detect(frame)
-                poses.append(pose if pose.body is not None and shows_a_figure(pose.body) else Pose())
+                is_hand = hand_alone.is_in(frame, pose)
+                hands += is_hand
+                is_figure = not is_hand and pose.body is not None and shows_a_figure(pose.body)
+                poses.append(pose if is_figure else Pose())
                 if camera is not None:
                     camera.see(frame, poses[-1].body)
             if number % max(1, total // _LOOKS) == 0:
@@ -108,8 +114,9 @@ def observe_figures(
         width_px, height_px = frame.shape[1], frame.shape[0]
     missing = sum(pose.body is None for pose in poses)
     if missing > len(poses) * (1 - _LEAST_SEEN):
+        instead = ", but a hand alone" if hands > missing / 2 else ""
         raise NoFigure(
-            f"A body was found in {len(poses) - missing} of {len(poses)} frames of {path.name}.",
+            f"A body was found in {len(poses) - missing} of {len(poses)} frames of {path.name}{instead}.",
             "Use a video that shows one person, from the hips up at least.",
         )
     notes = []

@@ -19,6 +19,7 @@ from cxanim.motion.body_retarget import BodyRetarget
 from cxanim.motion.detect import Detector
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.figure_retarget import HandsAndFace
+from cxanim.motion.hand_alone import HandAlone
 from cxanim.motion.pose import Pose
 from cxanim.motion.retarget import most_neutral
 from cxanim.motion.skeleton import HIPS, JOINTS, depths_of, joints_of, shows_a_figure
@@ -165,7 +166,7 @@ class LiveFigure:
         placed, size = self._moved(pose, time_s)
         added = self._keys.next(self.pressed, step_s) if self._keys is not None else None
         self._placed = self._without_a_jump(placed, time_s)
-        self._pose = self._complete(settings).on(pose, self._placed, size, added)
+        self._pose = self._complete(settings).on(pose, self._placed, size, step_s, added)
         return self._pose
 
     def begin(self, doing: Pose) -> BegunFigure:
@@ -284,6 +285,7 @@ class _Eyes:
     def __init__(self, camera_fps: float) -> None:
         self._longest_look_ms = max(_LONGEST_LOOK_MS, 1000 * _OF_A_FRAME / counted_fps(camera_fps))
         self._detector: Detector | None = None
+        self._hand_alone = HandAlone()
         self._mirrored = False
         self._seen: Answers[tuple[float, Pose]] = Answers()
         self._looks: list[tuple[float, Pose]] = []
@@ -297,14 +299,16 @@ class _Eyes:
 
     def look(self, frame: np.ndarray, time_s: float, settings: LiveSettings) -> Pose:
         """The pose in a frame, calmed; without a body where nobody is seen."""
-        detector, seen = self._ready(settings), self._seen
+        detector, seen, hand_alone = self._ready(settings), self._seen, self._hand_alone
         step_s, self._time_s = time_s - self._time_s, time_s
 
         def look() -> tuple[float, Pose]:
             began_s = time.perf_counter()
-            found = detector.detect(cv2.flip(frame, 1) if settings.mirror else frame)
+            view = cv2.flip(frame, 1) if settings.mirror else frame
+            found = detector.detect(view)
             self._look_ms = 1000 * (time.perf_counter() - began_s)
-            return time_s, found if found.body is not None and shows_a_figure(found.body) else Pose()
+            is_figure = found.body is not None and shows_a_figure(found.body) and not hand_alone.is_in(view, found)
+            return time_s, found if is_figure else Pose()
 
         is_somebody_there = bool(self._looks) and self._looks[-1][1].body is not None
         seen.asks_every = _LOOKS_EVERY if is_somebody_there and step_s < _FORETOLD_S else 1
@@ -326,6 +330,7 @@ class _Eyes:
         self._seen.close()
         if self._detector is not None:
             self._detector.close()
+        self._hand_alone.close()
         self._detector, self._seen, self._looks, self._calm = None, Answers(), [], {}
 
     def _foretold(self, time_s: float) -> Pose:
