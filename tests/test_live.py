@@ -21,13 +21,12 @@ from cxanim.motion.expression import Expression
 from cxanim.motion.head import way_in_picture
 from cxanim.motion.matte import near_face
 from cxanim.motion.pose import eye_distance
+from cxanim.pipelines.calibration import CALIBRATION_S
 from cxanim.pipelines.live import (
     CALIBRATING,
-    CALIBRATION_S,
     FOLLOWING,
     FROZEN,
     WAITING,
-    Calibration,
     LivePuppet,
     LiveSettings,
     Presence,
@@ -103,14 +102,6 @@ def test_presence_comes_and_goes_softly_and_bridges_a_blink_of_the_detector():
     assert shares[0] == 0 and shares[FPS] == 1  # all there within a second
     assert min(shares[FPS : int(1.7 * FPS)]) == 1  # though not seen for a fifth of a second
     assert shares[-1] == 0 and np.abs(np.diff(shares)).max() < 0.2
-
-
-def test_calibration_is_the_mean_of_a_second():
-    calibration = Calibration()
-    faces = [np.full((478, 3), number, np.float32) for number in range(FPS + 1)]
-    found = [calibration.next(face, 7 + number / FPS) for number, face in enumerate(faces)]
-    assert [face is None for face in found] == [True] * FPS + [False]
-    assert found[-1] == pytest.approx(np.full((478, 3), FPS / 2))
 
 
 def test_the_newest_takes_the_place_of_what_waits():

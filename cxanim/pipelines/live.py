@@ -1,7 +1,8 @@
 """A puppet that follows one person as it happens: a frame of the camera in, the target's face and its picture out.
 
 Nothing here waits, and nothing jumps: while a person is away the puppet relaxes, and comes along softly again when
-they are back. What is relaxed in the driver is measured in the first second, and again whenever that is wanted.
+they are back. What is relaxed in the driver is measured in the first seconds (`calibration.py`), and again whenever
+that is wanted.
 """
 
 import time
@@ -14,13 +15,13 @@ import torch
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.retarget import Gains, Performance, Performer, Retargeting, still
 from cxanim.motion.smooth import OneEuro
+from cxanim.pipelines.calibration import Calibration
 from cxanim.pipelines.follower import Follower
 from cxanim.pipelines.pace import CAMERA_FPS, Pace, grades, network_grades
 from cxanim.pipelines.puppet import Puppet
 from cxanim.pipelines.render import Begun, Renderer
 from cxanim.settings import setting
 
-CALIBRATION_S = 1.0
 _HOLD_S, _LEAVE_S, COME_S = 0.25, 0.8, 0.35
 _KEY_S = 0.15
 LONGEST_STEP_S = 0.2  # a stream that paused is not calmed across the pause
@@ -116,7 +117,7 @@ class LivePuppet:
         self._follower: Follower | None = None
         self._mirrored: bool | None = None
         self._presence, self._calm = Presence(), OneEuro(self.settings.smoothing)
-        self._calibration: Calibration | None = Calibration()
+        self._calibration = Calibration(puppet.neutral_face)
         self._neutral: np.ndarray | None = None
         self._driver: np.ndarray | None = None
         self._retargeting: tuple[LiveSettings, Retargeting] | None = None
@@ -132,11 +133,11 @@ class LivePuppet:
         self._neutral = self._driver = self._retargeting = None
         self._jumps = True
         self._calm.reset()
-        self.calibrate()
+        self._calibration = Calibration(self.puppet.neutral_face)
         return self._follower
 
     def calibrate(self) -> None:
-        """Measure the relaxed face anew, over the next second in which the person is seen."""
+        """Measure the relaxed face anew, over the next second in which the person is seen, and no longer."""
         self._calibration = Calibration()
 
     def follow(self, frame: np.ndarray, time_s: float) -> np.ndarray:
@@ -241,12 +242,11 @@ class LivePuppet:
         return self._driver
 
     def _measure_neutral(self, seen: np.ndarray | None, time_s: float) -> None:
-        if self._calibration is None or seen is None:
+        if seen is None:
             return
         neutral = self._calibration.next(seen, time_s)
         if neutral is not None:
-            self._neutral, self._calibration, self._retargeting = neutral, None, None
-            self._jumps = True
+            self._neutral, self._retargeting, self._jumps = neutral, None, True
 
     def _without_a_jump(self, face: np.ndarray, time_s: float) -> np.ndarray:
         """The face, softly come to where another neutral face, or a pause that is over, would put it at once."""
@@ -260,7 +260,7 @@ class LivePuppet:
             return FROZEN
         if seen is None:
             return WAITING
-        return FOLLOWING if self._calibration is None else CALIBRATING
+        return CALIBRATING if self._calibration.is_measuring else FOLLOWING
 
     def _retargeted(self, settings: LiveSettings) -> Retargeting:
         if self._retargeting is None or self._retargeting[0] != settings:
@@ -305,22 +305,6 @@ class Presence:
         elif time_s - self._seen_s > _HOLD_S:
             self._share = max(0.0, self._share - step_s / _LEAVE_S)
         return soft(self._share)
-
-
-class Calibration:
-    """The mean of a face over a second in which it is seen."""
-
-    def __init__(self) -> None:
-        self._sum, self._count, self._first_s = np.zeros((478, 3)), 0, np.inf
-
-    def next(self, face: np.ndarray, time_s: float) -> np.ndarray | None:
-        """Take one more face; return the mean (478, 3) once the second is over."""
-        self._first_s = min(self._first_s, time_s)
-        self._sum += face
-        self._count += 1
-        if time_s - self._first_s < CALIBRATION_S:
-            return None
-        return (self._sum / self._count).astype(np.float32)
 
 
 def soft(share: float) -> float:

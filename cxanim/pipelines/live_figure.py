@@ -25,11 +25,11 @@ from cxanim.motion.retarget import most_neutral
 from cxanim.motion.skeleton import HIPS, JOINTS, depths_of, joints_of, shows_a_figure
 from cxanim.motion.smooth import OneEuro
 from cxanim.pipelines.answers import Answers
+from cxanim.pipelines.calibration import CALIBRATION_S
 from cxanim.pipelines.figure_puppet import AnyPuppet, FigurePuppet
 from cxanim.pipelines.figure_render import FigureRenderer
 from cxanim.pipelines.live import (
     CALIBRATING,
-    CALIBRATION_S,
     COME_S,
     FOLLOWING,
     FROZEN,

@@ -1,0 +1,114 @@
+"""What a driver's face is at rest, measured as it happens.
+
+General idea: the mean of the first second in which they are seen. Hardly anybody relaxes as a camera comes on, and what
+they do then would be missing, or be added, ever after. So for some seconds more it is looked for the moment in which
+their face is likest to the target's relaxed one, by whichever look that has; its expression, on the head of the first
+second, takes the place of that second's. Who asks to be measured is taken at their word.
+
+Source: the choice of a driver's frame in the demo of A. Siarohin et al., "First Order Motion Model for Image
+Animation", NeurIPS 2019, which compares the places of points.
+Differs from it: shapes are compared, lids and lips among them, and what was not seen yet is waited for.
+
+Convention: faces as in `pose.py`.
+"""
+
+import numpy as np
+
+from cxanim.motion.head import fit_similarity, head_axes, stable_points
+from cxanim.motion.pose import eye_distance
+from cxanim.motion.ratios import eye_openness, mouth_gap
+
+CALIBRATION_S = 1.0
+_MOMENT_S = 0.25  # what is shorter may be a blink, or a mistake
+_LOOKS_AT_S = (1.0, 2.0, 4.0, 7.0, 10.0)  # when it is chosen anew among all that was seen
+_CLEARLY = 0.8  # of how unlike the one before is
+_BY_LIDS, _BY_LIPS, _BY_TURN = 2.0, 1.5, 0.3
+
+
+class Calibration:
+    """Finds the relaxed face of one driver.
+
+    Args:
+        target: (478, 3) the target's relaxed face; without one nothing but the first second counts.
+
+    Attributes:
+        is_measuring: whether the first second is not over yet.
+    """
+
+    def __init__(self, target: np.ndarray | None = None):
+        self.is_measuring = True
+        self._target, self._first_s = target, np.inf
+        self._second, self._moment, self._number = _Mean(), _Mean(), 0
+        self._rest: np.ndarray | None = None
+        self._unlike = self._least_unlike = np.inf
+        self._likest: np.ndarray | None = None
+        self._looks_at_s = list(_LOOKS_AT_S)
+
+    def next(self, face: np.ndarray, time_s: float) -> np.ndarray | None:
+        """Take one more face (478, 3); return the relaxed one whenever it is known, or known better."""
+        self._first_s = min(self._first_s, time_s)
+        since_s = time_s - self._first_s
+        if self._target is not None and self._looks_at_s:
+            self._compare(face, int(since_s / _MOMENT_S), self._target)
+        if not self.is_measuring:
+            return self._better(since_s)
+        self._second.add(face)
+        if since_s < CALIBRATION_S:
+            return None
+        self.is_measuring = False
+        self._rest = self._second.value()
+        if self._target is not None:
+            self._unlike = unlikeness(self._rest, self._target)
+        better = self._better(since_s)
+        return self._rest if better is None else better
+
+    def _compare(self, face: np.ndarray, number: int, target: np.ndarray) -> None:
+        """Take one more face of a moment; once that is over see whether it was the likest so far."""
+        if number != self._number and self._moment.count:
+            moment = self._moment.value()
+            unlike = unlikeness(moment, target)
+            if unlike < self._least_unlike:
+                self._least_unlike, self._likest = unlike, moment
+            self._moment = _Mean()
+        self._number = number
+        self._moment.add(face)
+
+    def _better(self, since_s: float) -> np.ndarray | None:
+        """The relaxed face, where it is time to choose, and one was seen that is clearly likest."""
+        due = [at_s for at_s in self._looks_at_s if at_s <= since_s]
+        if not due or self._rest is None:
+            return None
+        self._looks_at_s = self._looks_at_s[len(due) :]
+        if self._likest is None or self._least_unlike > _CLEARLY * self._unlike:
+            return None
+        self._unlike = self._least_unlike
+        head = fit_similarity(stable_points(self._rest), stable_points(self._likest))
+        return head.undone(self._likest).astype(np.float32)
+
+
+def unlikeness(face: np.ndarray, other: np.ndarray) -> float:
+    """How unlike the expressions of two faces (478, 3) are, whoever's and wherever they are; 0 where they are the same.
+
+    In distances of the eyes for the most part; of two people it is never 0, but least where they do the same.
+    """
+    face, other = face.astype(np.float64), other.astype(np.float64)
+    laid = fit_similarity(stable_points(other), stable_points(face)).undone(face)
+    shape = np.linalg.norm(laid - other, axis=1).mean() / eye_distance(other)
+    lids = np.abs(eye_openness(face) - eye_openness(other)).mean()
+    lips = abs(mouth_gap(face) - mouth_gap(other))
+    turn = np.linalg.norm(head_axes(face) - head_axes(other))
+    return float(2 * shape + _BY_LIDS * lids + _BY_LIPS * lips + _BY_TURN * turn)
+
+
+class _Mean:
+    """The mean of faces, one after the other."""
+
+    def __init__(self) -> None:
+        self._sum, self.count = np.zeros((478, 3)), 0
+
+    def add(self, face: np.ndarray) -> None:
+        self._sum += face
+        self.count += 1
+
+    def value(self) -> np.ndarray:
+        return (self._sum / self.count).astype(np.float32)
