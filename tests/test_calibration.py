@@ -15,7 +15,7 @@ from cxanim.motion.pose import Pose, eye_distance
 from cxanim.motion.ratios import mouth_gap
 from cxanim.motion.retarget import Retargeting, most_neutral, perform
 from cxanim.pipelines import live as live_module
-from cxanim.pipelines.calibration import CALIBRATION_S, Calibration, unlikeness
+from cxanim.pipelines.calibration import CALIBRATION_S, Calibration, look_aside, unlikeness
 from cxanim.pipelines.live import LivePuppet, LiveSettings
 from cxanim.pipelines.live_clip import live_target
 from cxanim.video import open_video
@@ -28,7 +28,7 @@ def acting(face: np.ndarray, **sliders: float) -> np.ndarray:
 
 
 def somebody_else(face: np.ndarray) -> np.ndarray:
-    """A face of other proportions: longer, with a broader jaw, as far as people of the clips are apart."""
+    """A face of other proportions: longer, with a broader jaw; the likest two people of the clips are as far apart."""
     other = face.copy()
     below = np.clip(face[:, 1] - face[:, 1].mean(), 0, None)
     other[:, 0] += (face[:, 0] - face[:, 0].mean()) * below / 2
@@ -87,6 +87,21 @@ def test_likeness_knows_no_place_and_is_greatest_where_the_same_is_done():
     for mine in doing:
         far = [unlikeness(acting(other, **theirs), acting(face, **mine)) for theirs in doing]
         assert int(np.argmin(far)) == doing.index(mine)
+
+
+def looking(face: np.ndarray, aside: float) -> np.ndarray:
+    return acting(face, gaze_right=aside)
+
+
+def test_a_target_that_looks_aside_at_rest_looks_where_its_driver_looks():
+    face = portrait_face()
+    target = looking(face, 1.0)
+    assert abs(look_aside(target) - look_aside(face)) > 0.07
+    rest = found(Calibration(target), [somebody_else(face)] * 2 * FPS)[1.0]
+    straight = Retargeting(rest, target).face(somebody_else(face))
+    assert look_aside(straight) == pytest.approx(look_aside(face), abs=0.02)
+    a_little = [looking(face, 0.15)] * 2 * FPS  # as whoever sits beside their camera
+    assert np.allclose(found(Calibration(face), a_little)[1.0], a_little[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("clip", ["lp_d3", "lp_d19", "lp_s18"])

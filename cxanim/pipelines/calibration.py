@@ -3,7 +3,9 @@
 General idea: the mean of the first second in which they are seen. Hardly anybody relaxes as a camera comes on, and what
 they do then would be missing, or be added, ever after. So for some seconds more it is looked for the moment in which
 their face is likest to the target's relaxed one, by whichever look that has; its expression, on the head of the first
-second, takes the place of that second's. Who asks to be measured is taken at their word.
+second, takes the place of that second's. And where one of the two looks aside meanwhile, their eyes are taken to look
+alike: or a target who does so in its picture would look past everybody ever after. Who asks to be measured is taken at
+their word.
 
 Source: the choice of a driver's frame in the demo of A. Siarohin et al., "First Order Motion Model for Image
 Animation", NeurIPS 2019, which compares the places of points.
@@ -14,6 +16,7 @@ Convention: faces as in `pose.py`.
 
 import numpy as np
 
+from cxanim.motion import landmarks as lm
 from cxanim.motion.head import fit_similarity, head_axes, stable_points
 from cxanim.motion.pose import eye_distance
 from cxanim.motion.ratios import eye_openness, mouth_gap
@@ -22,6 +25,9 @@ CALIBRATION_S = 1.0
 _MOMENT_S = 0.25  # what is shorter may be a blink, or a mistake
 _LOOKS_AT_S = (1.0, 2.0, 4.0, 7.0, 10.0)  # when it is chosen anew among all that was seen
 _CLEARLY = 0.8  # of how unlike the one before is
+# Of an eye's width: farther aside nobody looks who looks at a screen; a look can go a fifth of it, or more.
+_ASIDE = 0.07
+_EYES = ((lm.RIGHT_IRIS, (33, 133)), (lm.LEFT_IRIS, (362, 263)))
 _BY_LIDS, _BY_LIPS, _BY_TURN = 2.0, 1.5, 0.3
 
 
@@ -60,7 +66,7 @@ class Calibration:
         if self._target is not None:
             self._unlike = unlikeness(self._rest, self._target)
         better = self._better(since_s)
-        return self._rest if better is None else better
+        return self._looking_alike(self._rest) if better is None else better
 
     def _compare(self, face: np.ndarray, number: int, target: np.ndarray) -> None:
         """Take one more face of a moment; once that is over see whether it was the likest so far."""
@@ -83,7 +89,32 @@ class Calibration:
             return None
         self._unlike = self._least_unlike
         head = fit_similarity(stable_points(self._rest), stable_points(self._likest))
-        return head.undone(self._likest).astype(np.float32)
+        return self._looking_alike(head.undone(self._likest).astype(np.float32))
+
+    def _looking_alike(self, face: np.ndarray) -> np.ndarray:
+        """The face, its irises where the target's lie if they lie far from there."""
+        if self._target is None:
+            return face
+        way = look_aside(self._target) - look_aside(face)
+        if abs(way) < _ASIDE:
+            return face
+        moved, aside = face.copy(), head_axes(face)[:, 0]
+        for irises, corners in _EYES:
+            moved[list(irises)] += (way * _width(face, corners) * aside).astype(np.float32)
+        return moved
+
+
+def look_aside(face: np.ndarray) -> float:
+    """How far the irises of a face (478, 3) lie beside the middle of their eyes, in eye widths, to its own left."""
+    aside = head_axes(face)[:, 0]
+    ways = [
+        (face[irises[0]] - face[list(corners)].mean(0)) @ aside / _width(face, corners) for irises, corners in _EYES
+    ]
+    return float(np.mean(ways))
+
+
+def _width(face: np.ndarray, corners: tuple[int, int]) -> float:
+    return float(np.linalg.norm(face[corners[1]] - face[corners[0]]))
 
 
 def unlikeness(face: np.ndarray, other: np.ndarray) -> float:
