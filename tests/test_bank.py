@@ -129,3 +129,13 @@ def test_fewer_references_may_be_blended_and_none_jumps():
     assert list(few) == [0, 1, 2] and sum(few.values()) == pytest.approx(1)
     distances[3] = distances[2] + 1e-6  # as the next one comes as near as the last, that one goes
     assert 2 not in shares_by(distances, 3)
+
+
+def test_eyes_are_not_torn_open():
+    """Wide eyes are not made of narrow ones, though these look more like the face otherwise."""
+    narrow, turned = acted(blink=0.6), rotated(portrait_face(), about_camera_axis("y", 14))
+    retrieval = Retrieval([narrow, turned], portrait_face(), most=1)
+    assert retrieval.shares(acted(blink=0.7)) == {0: 1.0}
+    for blink in (-0.1, -0.4):
+        assert retrieval.shares(acted(blink=blink)) == {1: 1.0}
+        assert distance(acted(blink=blink), narrow) < distance(acted(blink=blink), turned)

@@ -12,7 +12,7 @@ from cxanim.motion.detect import Detector
 from cxanim.motion.expression import Expression, ExpressionBasis
 from cxanim.motion.head import fit_similarity, stable_points
 from cxanim.motion.pose import Pose, eye_distance
-from cxanim.motion.ratios import mouth_gap
+from cxanim.motion.ratios import eye_openness, mouth_gap
 from cxanim.motion.retarget import Retargeting, most_neutral, perform
 from cxanim.pipelines import live as live_module
 from cxanim.pipelines.calibration import CALIBRATION_S, Calibration, look_aside, unlikeness
@@ -87,6 +87,14 @@ def test_likeness_knows_no_place_and_is_greatest_where_the_same_is_done():
     for mine in doing:
         far = [unlikeness(acting(other, **theirs), acting(face, **mine)) for theirs in doing]
         assert int(np.argmin(far)) == doing.index(mine)
+
+
+def test_lids_that_are_uneven_for_a_moment_are_even_at_rest():
+    face = portrait_face()
+    uneven = acting(face, blink_left=0.5)
+    seen = found(Calibration(face), [uneven] * FPS + [acting(face, brows=0.2)] * 7 * FPS)
+    first, last = (eye_openness(seen[time_s]) / eye_openness(face) for time_s in (1.0, 4.0))
+    assert first[1] < 0.9 * first[0] and last[1] == pytest.approx(last[0], rel=0.02)
 
 
 def looking(face: np.ndarray, aside: float) -> np.ndarray:

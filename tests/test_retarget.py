@@ -248,3 +248,11 @@ def test_no_gain_at_all_freezes_the_target_in_absolute_motion_too():
     face = perform(ExpressionBasis(neutral).performance(BUSY), neutral)
     frozen = Retargeting(neutral, target, Gains(**STILL_GAINS), absolute=True).face(face)
     np.testing.assert_allclose(frozen, target, atol=1e-4)
+
+
+@pytest.mark.parametrize("blink", [-0.5, -0.3, -0.1])
+def test_eyes_are_opened_as_wide_as_they_are(blink: float):
+    face = portrait_face()
+    wide = acted(face, blink=blink)
+    assert eye_openness(wide) == pytest.approx(eye_openness(face) * (1 - blink), rel=0.01)
+    assert eye_openness(Retargeting(face, face).face(wide)) == pytest.approx(eye_openness(wide), rel=0.01)

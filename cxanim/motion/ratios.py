@@ -33,9 +33,10 @@ def _openness(face: np.ndarray, lids: tuple[tuple[int, int], ...], outer: int, i
 
 
 def eye_closure(face: np.ndarray, neutral: np.ndarray) -> np.ndarray:
-    """How far each eye has closed from neutral, (right, left): 0 as neutral, 1 shut, negative wider open."""
+    """How far each eye has closed from neutral, (right, left): 0 as neutral, 1 shut; -0.2 is wider by a fifth."""
     now, rest = eye_openness(face), np.maximum(eye_openness(neutral), 0.08)
-    return np.clip((rest - now) / (rest * (1 - CLOSED_SHARE)), -0.6, 1.0)
+    closed = (rest - now) / rest
+    return np.clip(np.where(closed > 0, closed / (1 - CLOSED_SHARE), closed), -0.6, 1.0)
 
 
 def mouth_gap(face: np.ndarray) -> float:

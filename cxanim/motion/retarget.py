@@ -171,7 +171,8 @@ class Performer:
 
 def as_detected(performance: Performance) -> Performance:
     """The performance of a face whose points a detector would give: done by one, `measure` reads `performance`."""
-    return replace(performance, closure=performance.closure * (1 - CLOSED_SHARE) / _READ_AS_SHUT)
+    closure = performance.closure
+    return replace(performance, closure=np.where(closure > 0, closure * (1 - CLOSED_SHARE) / _READ_AS_SHUT, closure))
 
 
 class _Neutral:
@@ -206,7 +207,7 @@ class _Neutral:
             shift=(centre_now - self.centre) / self.unit,
             scale=motion.scale,
             offsets=offsets,
-            closure=np.clip(_READ_AS_SHUT * eye_closure(unposed, self.face), -0.6, 1.0),
+            closure=_read(eye_closure(unposed, self.face)),
             gap=upright_mouth_gap(unposed @ self.axes) - self.gap,
         )
 
@@ -229,6 +230,11 @@ class _Neutral:
         upright = with_mouth_gap(upright, max(closed, self.gap + done.gap))
         posed = done.scale * upright @ (self.axes @ done.rotation).T
         return (posed + self.centre + done.shift * self.unit).astype(np.float32)
+
+
+def _read(closure: np.ndarray) -> np.ndarray:
+    """How far eyes are shut of which a detector says `closure`; lids that are wider it sees as they are."""
+    return np.where(closure > 0, np.minimum(_READ_AS_SHUT * closure, 1.0), closure)
 
 
 def _together(one: Performance, added: Performance) -> Performance:

@@ -92,7 +92,8 @@ def _read(face: np.ndarray, relaxed: np.ndarray, usual_eyes: float = _EYES) -> P
 
 def _as_detected(performance: Performance, relaxed: np.ndarray) -> np.ndarray:
     """The face that does this as a detector sees it, which leaves lids that are shut a little apart."""
-    return perform(replace(performance, closure=performance.closure * (1 - CLOSED_SHARE)), relaxed)
+    closure = performance.closure
+    return perform(replace(performance, closure=np.where(closure > 0, closure * (1 - CLOSED_SHARE), closure)), relaxed)
 
 
 def _beyond(values: np.ndarray, usual: float) -> np.ndarray:

@@ -11,7 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cxanim.motion.ratios import eye_openness
 from cxanim.pipelines.likeness import BLENDED, Likeness, appearance, shares_by
+
+# The warp closes lids well, but of an eye that it opens much farther than a reference shows it makes an iris without
+# any white: how far it may, and how much what goes beyond counts.
+_OPENED, _TORN = 1.4, 4.0
 
 
 def calm_frames(faces: Sequence[np.ndarray], share: float = 0.75) -> np.ndarray:
@@ -65,6 +70,7 @@ class Retrieval:
     ):
         self._neutral, self._likeness, self.most = neutral, likeness or Likeness(), most
         self._vectors = np.stack([appearance(face, neutral) for face in faces])
+        self._lids = np.stack([eye_openness(face) for face in faces])
 
     def shares(self, face: np.ndarray, left_out: np.ndarray | None = None) -> dict[int, float]:
         """Numbers of the references to blend for a face, the nearest first, with their shares, which sum to 1.
@@ -73,6 +79,8 @@ class Retrieval:
             left_out: (N,) bool, which references may not be chosen.
         """
         distances = self._likeness.distances(self._vectors, appearance(face, self._neutral))
+        torn = np.clip(eye_openness(face) - _OPENED * self._lids, 0, None).max(1)
+        distances = np.hypot(distances, _TORN * torn)
         if left_out is not None:
             distances[left_out] = math.inf
         return shares_by(distances, self.most)

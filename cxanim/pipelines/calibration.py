@@ -3,7 +3,8 @@
 General idea: the mean of the first second in which they are seen. Hardly anybody relaxes as a camera comes on, and what
 they do then would be missing, or be added, ever after. So for some seconds more it is looked for the moment in which
 their face is likest to the target's relaxed one, by whichever look that has; its expression, on the head of the first
-second, takes the place of that second's. And where one of the two looks aside meanwhile, their eyes are taken to look
+second, takes the place of that second's. Its lids are as even as they mostly were: what one moment makes of them would
+make one eye wide and the other narrow. And where one of the two looks aside meanwhile, their eyes are taken to look
 alike: or a target who does so in its picture would look past everybody ever after. Who asks to be measured is taken at
 their word.
 
@@ -19,12 +20,14 @@ import numpy as np
 from cxanim.motion import landmarks as lm
 from cxanim.motion.head import fit_similarity, head_axes, stable_points
 from cxanim.motion.pose import eye_distance
-from cxanim.motion.ratios import eye_openness, mouth_gap
+from cxanim.motion.ratios import eye_openness, mouth_gap, with_lids
 
 CALIBRATION_S = 1.0
 _MOMENT_S = 0.25  # what is shorter may be a blink, or a mistake
 _LOOKS_AT_S = (1.0, 2.0, 4.0, 7.0, 10.0)  # when it is chosen anew among all that was seen
 _CLEARLY = 0.8  # of how unlike the one before is
+_LEAST_CHANGE = 0.003  # in distances of the eyes, of what is worth another rest
+_OPEN = 0.7  # of how wide eyes were at most: how even they are is told while they are open
 # Of an eye's width: farther aside nobody looks who looks at a screen; a look can go a fifth of it, or more.
 _ASIDE = 0.07
 _EYES = ((lm.RIGHT_IRIS, (33, 133)), (lm.LEFT_IRIS, (362, 263)))
@@ -45,9 +48,12 @@ class Calibration:
         self.is_measuring = True
         self._target, self._first_s = target, np.inf
         self._second, self._moment, self._number = _Mean(), _Mean(), 0
+        self._head: np.ndarray | None = None
         self._rest: np.ndarray | None = None
+        self._given: np.ndarray | None = None
         self._unlike = self._least_unlike = np.inf
         self._likest: np.ndarray | None = None
+        self._lids: list[np.ndarray] = []
         self._looks_at_s = list(_LOOKS_AT_S)
 
     def next(self, face: np.ndarray, time_s: float) -> np.ndarray | None:
@@ -62,16 +68,18 @@ class Calibration:
         if since_s < CALIBRATION_S:
             return None
         self.is_measuring = False
-        self._rest = self._second.value()
-        if self._target is not None:
-            self._unlike = unlikeness(self._rest, self._target)
+        self._head = self._rest = self._second.value()
+        if self._target is None:
+            return self._rest
+        self._unlike = unlikeness(self._rest, self._target)
         better = self._better(since_s)
-        return self._looking_alike(self._rest) if better is None else better
+        return self._rest if better is None else better
 
     def _compare(self, face: np.ndarray, number: int, target: np.ndarray) -> None:
         """Take one more face of a moment; once that is over see whether it was the likest so far."""
         if number != self._number and self._moment.count:
             moment = self._moment.value()
+            self._lids.append(eye_openness(moment))
             unlike = unlikeness(moment, target)
             if unlike < self._least_unlike:
                 self._least_unlike, self._likest = unlike, moment
@@ -80,28 +88,36 @@ class Calibration:
         self._moment.add(face)
 
     def _better(self, since_s: float) -> np.ndarray | None:
-        """The relaxed face, where it is time to choose, and one was seen that is clearly likest."""
+        """The relaxed face, where it is time to choose anew, and more is known of it than before."""
         due = [at_s for at_s in self._looks_at_s if at_s <= since_s]
-        if not due or self._rest is None:
+        if not due or self._target is None or self._head is None or self._rest is None:
             return None
         self._looks_at_s = self._looks_at_s[len(due) :]
-        if self._likest is None or self._least_unlike > _CLEARLY * self._unlike:
+        if self._likest is not None and self._least_unlike < _CLEARLY * self._unlike:
+            self._unlike = self._least_unlike
+            self._rest = fit_similarity(stable_points(self._head), stable_points(self._likest)).undone(self._likest)
+        settled = self._settled(self._rest, self._target)
+        if self._given is not None and np.abs(settled - self._given).max() < _LEAST_CHANGE * eye_distance(settled):
             return None
-        self._unlike = self._least_unlike
-        head = fit_similarity(stable_points(self._rest), stable_points(self._likest))
-        return self._looking_alike(head.undone(self._likest).astype(np.float32))
+        self._given = settled
+        return settled
 
-    def _looking_alike(self, face: np.ndarray) -> np.ndarray:
-        """The face, its irises where the target's lie if they lie far from there."""
-        if self._target is None:
-            return face
-        way = look_aside(self._target) - look_aside(face)
+    def _settled(self, face: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """The face with its lids as even as they mostly were, and with its irises where the target's lie, if they lie
+        far from there."""
+        axes, openness = head_axes(face), eye_openness(face)
+        lids = np.array(self._lids)
+        wide = lids.mean(1)
+        lids = lids[wide >= _OPEN * wide.max()]
+        usual = np.median(lids / np.maximum(lids.mean(1, keepdims=True), 1e-3), axis=0)
+        closure = 1 - openness.mean() * usual / np.maximum(openness, 1e-3)
+        face = (with_lids(face @ axes, openness, closure) @ axes.T).astype(np.float32)
+        way = look_aside(target) - look_aside(face)
         if abs(way) < _ASIDE:
             return face
-        moved, aside = face.copy(), head_axes(face)[:, 0]
         for irises, corners in _EYES:
-            moved[list(irises)] += (way * _width(face, corners) * aside).astype(np.float32)
-        return moved
+            face[list(irises)] += (way * _width(face, corners) * axes[:, 0]).astype(np.float32)
+        return face
 
 
 def look_aside(face: np.ndarray) -> float:
