@@ -88,7 +88,7 @@ def test_a_frame_comes_back_as_the_puppets_picture_with_its_number_and_time(clie
             assert (which, time_ms) == (number, pytest.approx(33.3 * number))
             assert state in ("waiting", "calibrating") and all(ms > 0 for ms in stages_ms)
             assert decode_jpeg(picture).shape == (128, 128, 3)
-        assert stage.is_taken and live_threads() == 3
+        assert stage.is_taken and live_threads() == 2
     wait_for(lambda: not stage.is_taken and live_threads() == 0)
 
 
@@ -165,7 +165,7 @@ def test_a_page_that_connects_again_takes_the_place_of_its_old_connection(client
         with client.websocket_connect(f"/live?ticket={stage.ticket}") as new:
             new.send_bytes(frame(0))
             assert opened(new.receive_bytes())[0] == 0
-            assert live_threads() == 3
+            assert live_threads() == 2
     wait_for(lambda: live_threads() == 0)
 
 

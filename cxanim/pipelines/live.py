@@ -182,17 +182,16 @@ class LivePuppet:
         return Halfway(renderer, begun, time.perf_counter() - began_s)
 
     def finish(self, halfway: "Halfway") -> np.ndarray:
-        """The second half, which another thread may do while `begin` is called for the next face."""
+        """The second half."""
         began_s = time.perf_counter()
         picture = halfway.renderer.finish(halfway.begun)
         now_s = time.perf_counter()
         if self.settings.adapt:
-            # The halves of two pictures are made at the same time.
             finished_ms = 1000 * (now_s - began_s)
             if self.puppet.is_trained:
                 self._network_pace.note(halfway.renderer.answers.picture_ms, now_s)
-                finished_ms = 0.0
-            self._pace.note(max(1000 * halfway.took_s, finished_ms), now_s)
+                finished_ms = 0.0  # how long that takes is no matter of how many references are shown
+            self._pace.note(1000 * halfway.took_s + finished_ms, now_s)
         return picture[..., :3]
 
     def prepare(self) -> None:

@@ -1,9 +1,9 @@
-"""Three threads for one live puppet: one looks (decode, detect, retarget), one warps, one shows (refine, encode).
+"""Two threads for one live puppet: one looks (decode, detect, retarget), one shows (warp, refine, encode).
 
-General idea: while one frame is shown, the next is warped and the one after looked at, so that what counts is the
-slowest of the three and not their sum. Between the camera and the first, and between each two, there is room for one
-frame: a newer one takes the place of one that still waits, and no queue grows. Whoever sent the frame that is left out
-is told.
+General idea: while one frame is shown, the next is looked at, so that what counts is the slower of the two and not
+their sum. A third thread, to warp, would only wait with the others for two cores and one interpreter, and every frame
+with it (docs/log.md, 2026-11-30). Between the camera and the first, and between the two, there is room for one frame: a
+newer one takes the place of one that still waits, and no queue grows. Whoever sent the frame that is left out is told.
 """
 
 import threading
@@ -19,6 +19,8 @@ from cxanim.pipelines.live_figure import Lively
 from cxanim.pipelines.machine import share_cores
 
 T = TypeVar("T")
+_AHEAD_S = 0.004  # so much too early a frame is looked at: whoever shows waits for none
+_NEWER = 0.1  # share of the last time in what is usual
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,12 @@ class LiveLoop:
         self._deliver, self._failed, self._decode, self._encode = deliver, failed, decode, encode
         self._frames: Newest[CameraFrame] = Newest()
         self._faces: Newest[tuple[Shown, Any]] = Newest()
-        self._begun: Newest[tuple[Shown, Any]] = Newest()
-        self._closing = threading.Lock()
+        self._closing, self._ended = threading.Lock(), threading.Event()
+        self._look_s, self._show_s = _Usual(), _Usual()
+        self._shows_since_s: float | None = None
         self._threads = [
             threading.Thread(target=self._guarded, args=(work,), name=f"cxanim-live-{name}", daemon=True)
-            for name, work in (("look", self._look), ("warp", self._warp), ("show", self._show))
+            for name, work in (("look", self._look), ("show", self._show))
         ]
         for thread in self._threads:
             thread.start()
@@ -141,12 +144,25 @@ class LiveLoop:
             self._failed(error)
 
     def _end(self) -> None:
-        for room in (self._frames, self._faces, self._begun):
+        self._ended.set()
+        for room in (self._frames, self._faces):
             room.close()
 
+    def _next_frame(self) -> CameraFrame | None:
+        """The newest frame at the moment from which on it can be looked at until the one before is shown.
+
+        Looked at earlier it would wait, grow old, and give way to a newer one, for nothing.
+        """
+        since_s = self._shows_since_s
+        if since_s is not None:
+            early_s = since_s + self._show_s.usual - self._look_s.usual - _AHEAD_S - time.perf_counter()
+            if early_s > 0:
+                self._ended.wait(early_s)
+        return self._frames.take()
+
     def _look(self) -> None:
-        while (frame := self._frames.take()) is not None:
-            watch = Stopwatch()
+        while (frame := self._next_frame()) is not None:
+            began_s, watch = time.perf_counter(), Stopwatch()
             try:
                 picture = watch.timed("decode", self._decode, frame.content)
             except UnreadableImage:
@@ -156,25 +172,37 @@ class LiveLoop:
             mirrored = self.live.settings.mirror
             found = Shown(frame, state=self.live.state, is_mirrored=mirrored, stages_ms=watch.stages_ms)
             replaced = self._faces.put((found, face))
-            if replaced is not None:
-                self._deliver(replaced[0])
-
-    def _warp(self) -> None:
-        while (waiting := self._faces.take()) is not None:
-            found, face = waiting
-            halfway = Stopwatch(found.stages_ms).timed("warp", self.live.begin, face)
-            replaced = self._begun.put((found, halfway))
+            self._look_s.note(time.perf_counter() - began_s)
             if replaced is not None:
                 self._deliver(replaced[0])
 
     def _show(self) -> None:
         share_cores()
-        while (waiting := self._begun.take()) is not None:
-            found, halfway = waiting
+        while (waiting := self._faces.take()) is not None:
+            found, face = waiting
+            self._shows_since_s = began_s = time.perf_counter()
             watch = Stopwatch(found.stages_ms)
+            halfway = watch.timed("warp", self.live.begin, face)
             picture = watch.timed("refine", self.live.finish, halfway)
             content = watch.timed("encode", self._encode, picture)
+            self._shows_since_s = None
+            self._show_s.note(time.perf_counter() - began_s)
             self._deliver(replace(found, picture=content))
+
+
+class _Usual:
+    """How long something usually takes, by its last times.
+
+    Attributes:
+        usual: in seconds; 0 before the first.
+    """
+
+    def __init__(self) -> None:
+        self.usual = 0.0
+
+    def note(self, took_s: float) -> None:
+        """Tell how long it took this time."""
+        self.usual += (_NEWER if self.usual else 1.0) * (took_s - self.usual)
 
 
 class Stopwatch:

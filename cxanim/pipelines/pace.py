@@ -1,7 +1,7 @@
 """How finely a live puppet is shown so that it keeps up: coarser pictures rather than fewer.
 
-The two halves of a picture are made by two threads at the same time, and each has a pace of its own: the warp's, by how
-many references or pixels it shows, and a network's, by how often it is asked and whether pictures wait for it.
+What makes a picture has two paces: the warp's, by how many references or pixels it shows, and a network's, by how often
+it is asked and whether pictures wait for it.
 """
 
 from collections import deque
