@@ -447,6 +447,12 @@ def test_calibrating_again_takes_what_is_done_now_as_relaxed_without_a_jump(live
     assert np.abs(again[-1] - live.puppet.neutral_face).max() < 0.1 * eye_distance(again[-1])
 
 
+def test_who_asks_before_the_first_frame_is_taken_at_their_word_too(live: LivePuppet):
+    live.calibrate()
+    Camera(live).see(before_the_camera())
+    assert live._calibration._target is None
+
+
 def test_frozen_it_stays_and_keys_add_to_what_is_done(live: LivePuppet):
     camera = Camera(live)
     calm = camera.see(before_the_camera(), 1.6)
@@ -579,7 +585,7 @@ def test_looking_and_showing_overlap():
 
 
 def test_a_frame_is_looked_at_only_when_it_can_be_shown_soon():
-    """Where showing takes long, looking earlier would be for nothing: a newer frame would take its place."""
+    """Where showing takes long, most frames that are looked at earlier would give way to newer ones."""
     told: list[Shown] = []
     pretend = Pretend(warp_s=0.03, show_s=0.03)
     looked, follow = [], pretend.follow
@@ -592,6 +598,20 @@ def test_a_frame_is_looked_at_only_when_it_can_be_shown_soon():
     loop.close()
     made = sum(shown.picture is not None for shown in told)
     assert 10 <= made < 30 and len(looked) < 100  # before the first is shown it does not know yet
+
+
+def test_a_slow_first_picture_makes_nothing_late():
+    told: list[Shown] = []
+    pretend = Pretend(show_s=0.5)
+    loop = LiveLoop(pretend, told.append, pytest.fail)
+    for number in range(60):
+        loop.offer(CameraFrame(number, number / FPS, np.zeros(1)))
+        time.sleep(0.02)
+        pretend.show_s = 0.005
+    wait_for(lambda: len(told) == 60)
+    loop.close()
+    made = [shown.frame.number for shown in told if shown.picture is not None]
+    assert len(made) > 20 and np.diff(made[2:]).max() < 10
 
 
 def test_an_error_is_told_and_nothing_comes_after():

@@ -31,6 +31,7 @@ _GAP_OF_JAW = 0.42  # as `ExpressionBasis` opens a mouth, in eye distances
 # By so much mouths (in yardsticks), open eyes (of closing) and places of irises (in yardsticks) differ from the common
 # face at rest; and brows in height, so that of what they seem to do a part is believed.
 _MOUTHS, _EYES, _IRISES, _BROWS = 0.095, 0.15, 0.025, 0.75
+_WIDER = 0.54  # of the same, of eyes that are wide: how far they are is not read as far larger, as of narrow ones
 _TIMID = 0.15  # sliders that little speaks for stay near 0
 
 
@@ -86,7 +87,8 @@ def _read(face: np.ndarray, relaxed: np.ndarray, usual_eyes: float = _EYES) -> P
     offsets += max(0.0, 1 - (_MOUTHS / max(size, 1e-6)) ** 2) * mouth * (seen.offsets - offsets)
     irises = list(lm.RIGHT_IRIS + lm.LEFT_IRIS)
     offsets[irises] = _beyond(seen.offsets[irises], _IRISES) * (1.0, 1.0, 0.0)
-    closure = _beyond(seen.closure, usual_eyes) / (1 - usual_eyes)
+    usual_lids = np.where(seen.closure > 0, usual_eyes, usual_eyes * _WIDER)
+    closure = _beyond(seen.closure, usual_lids) / (1 - usual_lids)
     return replace(still(), offsets=offsets, closure=closure, gap=seen.gap)
 
 
@@ -96,7 +98,7 @@ def _as_detected(performance: Performance, relaxed: np.ndarray) -> np.ndarray:
     return perform(replace(performance, closure=np.where(closure > 0, closure * (1 - CLOSED_SHARE), closure)), relaxed)
 
 
-def _beyond(values: np.ndarray, usual: float) -> np.ndarray:
+def _beyond(values: np.ndarray, usual: float | np.ndarray) -> np.ndarray:
     """What of the values goes beyond what is usual."""
     return np.sign(values) * np.maximum(0, np.abs(values) - usual)
 

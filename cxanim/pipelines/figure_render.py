@@ -70,7 +70,7 @@ class FigureRenderer:
     def begin(self, pose: Pose) -> np.ndarray:
         """The first half of the next frame: the references, bent, and where they may be refined, (S, S, 4).
 
-        While the one half of a frame is made, the other half of the one before may be, in another thread.
+        While the one half of a frame is made the other half of the one before may be.
         """
         body = pose.need_body()
         return self.warped(body, self.retrieval.next_shares(body))

@@ -80,8 +80,8 @@ class Halfway:
 class LivePuppet:
     """One puppet before one camera.
 
-    `follow` sees the camera's frames in order. It is called by one thread at a time, so are `begin` and `finish`, all
-    three at once or not; what is set or called besides may come from any.
+    `follow` sees the camera's frames in order. It is called by one thread at a time, so are `begin` and `finish`, at
+    the same time or not; what is set or called besides may come from any.
 
     Args:
         puppet: who moves.
@@ -111,6 +111,7 @@ class LivePuppet:
         self._device, self._pace = device, Pace(grades(puppet), camera_fps)
         self._network_pace = Pace(network_grades(puppet), camera_fps)
         self._renderers: dict[int, Renderer] = {}
+        self._is_asked = False
         self._basis, self._performer = ExpressionBasis(puppet.neutral_face), Performer(puppet.neutral_face)
         self._keys = PressedKeys(self._basis)
         self._face = puppet.neutral_face
@@ -133,11 +134,12 @@ class LivePuppet:
         self._neutral = self._driver = self._retargeting = None
         self._jumps = True
         self._calm.reset()
-        self._calibration = Calibration(self.puppet.neutral_face)
+        self._calibration = Calibration(None if self._is_asked else self.puppet.neutral_face)
         return self._follower
 
     def calibrate(self) -> None:
         """Measure the relaxed face anew, over the next second in which the person is seen, and no longer."""
+        self._is_asked = True
         self._calibration = Calibration()
 
     def follow(self, frame: np.ndarray, time_s: float) -> np.ndarray:
@@ -187,11 +189,13 @@ class LivePuppet:
         picture = halfway.renderer.finish(halfway.begun)
         now_s = time.perf_counter()
         if self.settings.adapt:
-            finished_ms = 1000 * (now_s - began_s)
+            answers = halfway.renderer.answers
+            waited_ms = answers.picture_ms if self.puppet.is_trained and answers.waits else 0.0
+            # A slow network takes no reference away; who waits for it has what is left by the warp.
+            own_ms = 1000 * halfway.took_s + max(0.0, 1000 * (now_s - began_s) - waited_ms)
+            self._pace.note(own_ms, now_s)
             if self.puppet.is_trained:
-                self._network_pace.note(halfway.renderer.answers.picture_ms, now_s)
-                finished_ms = 0.0  # how long that takes is no matter of how many references are shown
-            self._pace.note(1000 * halfway.took_s + finished_ms, now_s)
+                self._network_pace.note(own_ms + waited_ms if answers.waits else answers.picture_ms, now_s)
         return picture[..., :3]
 
     def prepare(self) -> None:

@@ -110,7 +110,7 @@ class BegunFigure:
 
 
 class LiveFigure:
-    """One figure before one camera; as with `LivePuppet`, three threads may call `follow`, `begin` and `finish`.
+    """One figure before one camera; as with `LivePuppet`, one thread may call `follow` and another the rest.
 
     Args:
         puppet: who moves.
@@ -174,7 +174,7 @@ class LiveFigure:
         return BegunFigure(doing, self._renderer.begin(doing))
 
     def finish(self, begun: BegunFigure) -> np.ndarray:
-        """The second half, (S, S, 3) uint8, which another thread may do while `begin` is called for the next pose."""
+        """The second half, (S, S, 3) uint8."""
         answers = self._renderer.answers
         often = self._network_pace.grade if self.settings.adapt else self._network_pace.finest
         answers.asks_every, answers.waits = often.asks_every, often.asks_every == 1
@@ -296,6 +296,7 @@ class _Eyes:
         """Load the networks, which takes a second, and let them see something."""
         detector, dark = self._ready(settings), np.zeros((128, 128, 3), np.uint8)
         self._seen.make(lambda: detector.detect(dark))
+        self._seen.make(self._hand_alone.prepare)
 
     def look(self, frame: np.ndarray, time_s: float, settings: LiveSettings) -> Pose:
         """The pose in a frame, calmed; without a body where nobody is seen."""

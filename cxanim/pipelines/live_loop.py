@@ -112,7 +112,7 @@ class LiveLoop:
         self._deliver, self._failed, self._decode, self._encode = deliver, failed, decode, encode
         self._frames: Newest[CameraFrame] = Newest()
         self._faces: Newest[tuple[Shown, Any]] = Newest()
-        self._closing, self._ended = threading.Lock(), threading.Event()
+        self._closing, self._has_shown = threading.Lock(), threading.Event()
         self._look_s, self._show_s = _Usual(), _Usual()
         self._shows_since_s: float | None = None
         self._threads = [
@@ -144,20 +144,21 @@ class LiveLoop:
             self._failed(error)
 
     def _end(self) -> None:
-        self._ended.set()
+        self._has_shown.set()
         for room in (self._frames, self._faces):
             room.close()
 
     def _next_frame(self) -> CameraFrame | None:
-        """The newest frame at the moment from which on it can be looked at until the one before is shown.
+        """The newest frame, at the moment from which on it can be looked at until the one before is shown.
 
-        Looked at earlier it would wait, grow old, and give way to a newer one, for nothing.
+        Looked at earlier it would wait and grow old. One that comes while what was seen in another still waits is
+        looked at nevertheless, and takes its place.
         """
         since_s = self._shows_since_s
         if since_s is not None:
             early_s = since_s + self._show_s.usual - self._look_s.usual - _AHEAD_S - time.perf_counter()
             if early_s > 0:
-                self._ended.wait(early_s)
+                self._has_shown.wait(early_s)
         return self._frames.take()
 
     def _look(self) -> None:
@@ -180,12 +181,14 @@ class LiveLoop:
         share_cores()
         while (waiting := self._faces.take()) is not None:
             found, face = waiting
+            self._has_shown.clear()
             self._shows_since_s = began_s = time.perf_counter()
             watch = Stopwatch(found.stages_ms)
             halfway = watch.timed("warp", self.live.begin, face)
             picture = watch.timed("refine", self.live.finish, halfway)
             content = watch.timed("encode", self._encode, picture)
             self._shows_since_s = None
+            self._has_shown.set()
             self._show_s.note(time.perf_counter() - began_s)
             self._deliver(replace(found, picture=content))
 

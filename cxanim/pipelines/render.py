@@ -100,7 +100,7 @@ class Renderer:
     def begin(self, face: np.ndarray) -> "Begun":
         """The first half of the next frame: the references, aligned.
 
-        While the one half of a frame is made, the other half of the one before may be, in another thread.
+        While the one half of a frame is made the other half of the one before may be.
         """
         last = self._begun
         self._repeats = self._repeats + 1 if last is not None and np.array_equal(face, last.face) else 0
