@@ -80,11 +80,14 @@ def run(name: str, flags: argparse.Namespace, machine: Machine) -> dict:
     scores = {who: exam.score(show, eyes, "held-out frames") for who, show in shown.items()}
     shown |= {"warp": FigureRenderer(puppet.instant()).show, "puppet": FigureRenderer(puppet).show}
     chosen = set(np.linspace(0, exam.count - 1, 7).astype(int).tolist())
-    frames = [frame for number, frame in enumerate(exam.frames()) if number in chosen]
-    rows = [np.hstack([puppet.framed(picture) for picture, _ in frames])]
-    rows += [
-        np.hstack([puppet.framed(shown[who](pose)) for _, pose in frames]) for who in ("nearest", "warp", "puppet")
-    ]
+    tiles: dict[str, list[np.ndarray]] = {who: [] for who in ("truth", "nearest", "warp", "puppet")}
+    for number, (picture, pose) in enumerate(exam.frames()):
+        # In order and without a gap: a reference gives way to the next over some frames.
+        seen = {"truth": picture} | {who: shown[who](pose) for who in tiles if who in shown}
+        if number in chosen:
+            for who, row in tiles.items():
+                row.append(puppet.framed(seen[who]))
+    rows = [np.hstack(row) for row in tiles.values()]
     cv2.imwrite(str(OUT / f"{name}.png"), np.vstack(rows)[..., ::-1])
     crossed = {driver: cross(puppet, name, driver) for driver in DRIVERS if driver != name}
     print(f"{name}: {trained.steps} steps, misses {misses(scores)}, {crossed}", file=sys.stderr, flush=True)
