@@ -1,11 +1,13 @@
 """As rigid as possible: answers that can be checked by hand."""
 
+import cv2
 import numpy as np
 import pytest
-from figures import body_at_rest, draw, where
+from figures import COLOURS, body_at_rest, draw, where
 
 from cxanim.motion.arap import AsRigidAsPossible, held_by
 from cxanim.motion.drawing_warp import DrawingWarp
+from cxanim.motion.limb_parts import LEFT_ARM, RIGHT_ARM, TRUNK, along_limb
 from cxanim.motion.skeleton import joints_of
 
 TRIANGLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([[0, 1, 2]])
@@ -95,3 +97,28 @@ def test_a_drawing_at_rest_is_itself_and_a_lifted_arm_is_lifted():
     assert where(shown, "left_arm")[y - 2 : y + 3, x - 2 : x + 3].mean() > 0.6
     x, y = np.round(rest[15] * len(picture)).astype(int)
     assert not where(shown, "left_arm")[y - 6 : y + 7, x - 6 : x + 7].any()
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_a_hand_that_is_folded_back_lies_over_its_own_arm(right: int):
+    picture, matte = draw(body_at_rest())
+    rest = joints_of(body_at_rest())[0]
+    rows, columns = np.nonzero(where(picture, "right_arm" if right else "left_arm"))
+    along = along_limb((np.stack([columns, rows], axis=1) + 0.5) / len(picture), rest, RIGHT_ARM if right else LEFT_ARM)
+    picture[rows, columns] = np.where(along[:, None] > 1, COLOURS["right_leg"], COLOURS["head"])
+    shoulder, elbow = rest[[11 + right, 13 + right]]
+    folded = rest.copy()
+    aside = 0.015 * np.array([-1, 1]) * (elbow - shoulder)[::-1] / np.linalg.norm(elbow - shoulder)
+    folded[[15 + right, 17 + right, 19 + right, 21 + right]] = shoulder + 0.05 * (elbow - shoulder) + aside
+    shown = DrawingWarp(picture, matte, rest, np.full_like(picture, 128)).show(folded)
+    seen = [cv2.connectedComponents(where(shown, name, 60).astype(np.uint8))[0] - 1 for name in ("right_leg", "head")]
+    assert max(seen) < 15  # whole pieces, and bits of rims: where arm and hand are painted in turns there are dozens
+
+
+def test_how_far_along_a_limb_a_place_lies():
+    rest = joints_of(body_at_rest())[0]
+    elbow, wrist = rest[[13, 15]]
+    np.testing.assert_allclose(
+        along_limb(np.stack([rest[11], elbow, (elbow + wrist) / 2]), rest, LEFT_ARM), (0, 1, 1.5)
+    )
+    assert not along_limb(rest, rest, TRUNK).any()

@@ -1,6 +1,7 @@
 """Whole figures of photos, through the doors: a picture and a capture or a video in, a video out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,23 @@ def test_a_drawing_moves_by_the_joints_that_were_placed(drawing: Path, joints: P
     assert len(frames) == 24
     up, down = (np.flatnonzero(where(frames[number], "left_arm", 60).sum(1) > 3).max() for number in (12, 0))
     assert up < down - 20  # the hand, which hung lowest
+
+
+@pytest.mark.parametrize("is_placed", [True, False])
+def test_who_touches_the_edge_of_a_picture_leaves_nothing_behind_there(is_placed: bool, tmp_path: Path):
+    picture, _ = draw(body_at_rest())
+    aside = picture[:, 52:-52]  # both hands are cut off by the edge
+    write_image(tmp_path / "narrow.png", aside)
+    mask = 255 * (aside != 128).any(2).astype(np.uint8)
+    write_image(tmp_path / "mask.png", np.dstack([mask] * 3))
+    figure = observe_figure(
+        tmp_path / "narrow.png",
+        placed=PlacedFigure({name: (x - 52, y) for name, (x, y) in JOINTS.items()}),
+        mask=tmp_path / "mask.png",
+    )
+    warp = replace(figure, is_drawn=is_placed).warp()
+    away = np.full_like(figure.joints, 9.0)  # it has left
+    assert np.abs(figure.framed(warp.show(away)).astype(int) - 128).max() < 12
 
 
 def test_a_mask_says_what_the_figure_is_and_its_ground_may_be_left_away(

@@ -2,7 +2,7 @@
 
 General idea: what a drawing's limbs are nobody can measure, but its joints are known, placed by a person or found. They
 and the middles of its bones hold the sheet (`arap.py`), and everything else goes along. Limbs that come to lie over one
-another are painted arms last.
+another are painted arms last, and each from where it begins to its end: a hand lies over its own arm.
 
 Convention: joints (35, 2) as in `skeleton.py`, normalised to the square picture; pixel centres.
 """
@@ -11,12 +11,21 @@ import cv2
 import numpy as np
 
 from cxanim.motion.arap import AsRigidAsPossible
-from cxanim.motion.limb_parts import CHAINS, LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, TRUNK, nearest_part
+from cxanim.motion.limb_parts import (
+    CHAINS,
+    LEFT_ARM,
+    LEFT_LEG,
+    RIGHT_ARM,
+    RIGHT_LEG,
+    TRUNK,
+    along_limb,
+    nearest_part,
+)
 from cxanim.motion.sheet import Sheet, before, mesh_over
 from cxanim.motion.skeleton import ANKLE, CHEST, ELBOW, HIP, HIPS, KNEE, SHOULDER, WRIST
 
 _CELLS, _INK = 64, 64
-_FARTHEST_FIRST = ((LEFT_LEG,), (RIGHT_LEG,), (TRUNK,), (LEFT_ARM,), (RIGHT_ARM,))
+_FARTHEST_FIRST = (LEFT_LEG, RIGHT_LEG, TRUNK, LEFT_ARM, RIGHT_ARM)
 _HOLDING = [
     0,
     CHEST,
@@ -49,11 +58,12 @@ class DrawingWarp:
         middles = points[triangles].mean(1)
         part = nearest_part(middles, joints)
         picture_and_alpha = np.dstack([colours, alpha])
-        self._sheets = [
-            Sheet(picture_and_alpha, points, some, np.arange(len(some)))
-            for parts in _FARTHEST_FIRST
-            if len(some := triangles[np.isin(part, parts)])
-        ]
+        self._sheets = []
+        for number in _FARTHEST_FIRST:
+            own = part == number
+            if own.any():
+                order = np.argsort(along_limb(middles[own], joints, number), kind="stable")
+                self._sheets.append(Sheet(picture_and_alpha, points, triangles[own], order))
         self._bending = AsRigidAsPossible(points, triangles, _handles(joints))
         self._plate = plate
 

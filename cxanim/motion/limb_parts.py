@@ -107,6 +107,16 @@ def nearest_part(places: np.ndarray, joints: np.ndarray) -> np.ndarray:
     return np.argmin(distances, axis=0)
 
 
+def along_limb(places: np.ndarray, joints: np.ndarray, part: int) -> np.ndarray:
+    """How far along a limb places (N, 2) lie, in bones (N,): 1 is the elbow or knee. All of the trunk is at 0."""
+    if part not in CHAINS:
+        return np.zeros(len(places))
+    bones = [distance_to(places, joints[start], joints[end]) for start, end in _bones(part)]
+    away, along = np.stack(bones, axis=1)
+    nearest = away.argmin(0)
+    return nearest + along[nearest, np.arange(len(places))]
+
+
 def distance_to(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance (...) of places (..., 2) to a stretch, and how far along it they lie, in [0, 1]."""
     way = end - start

@@ -56,18 +56,26 @@ class Figure:
             plate = np.full_like(self.square, 255)
         else:
             rim = max(3, len(self.square) // 48)
-            plate = background_plate(self.square, cv2.dilate(self.matte, np.ones((rim, rim), np.uint8)))
+            # What was added to make a square is no ground: there whatever is cut off at the picture's edge goes on.
+            hidden = np.ones_like(self.matte)
+            window = self._window(len(hidden))
+            hidden[window] = cv2.dilate(self.matte, np.ones((rim, rim), np.uint8))[window]
+            plate = background_plate(self.square, hidden)
         if self.is_drawn:
             return DrawingWarp(self.square, self.matte, self.joints, plate)
         return LimbWarp(self.square, self.matte, self.joints, plate, None if face is None else face[:468, :2])
 
     def framed(self, square: np.ndarray) -> np.ndarray:
         """What of a square (S, S, C) is the picture, (h, w, C): without what was added to make it one."""
+        return np.ascontiguousarray(square[self._window(len(square))])
+
+    def _window(self, size_px: int) -> tuple[slice, slice]:
+        """Rows and columns of the picture in a square of a side."""
         height, width = self.picture.shape[:2]
-        scale = len(square) / max(height, width)
+        scale = size_px / max(height, width)
         rows, columns = max(2, round(height * scale)), max(2, round(width * scale))
-        top, left = (len(square) - rows) // 2, (len(square) - columns) // 2
-        return np.ascontiguousarray(square[top : top + rows, left : left + columns])
+        top, left = (size_px - rows) // 2, (size_px - columns) // 2
+        return slice(top, top + rows), slice(left, left + columns)
 
 
 def observe_figure(
