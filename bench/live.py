@@ -10,6 +10,8 @@ Without a browser a script sends the same frames over the same WebSocket, as JPE
 machine), 30 a second, two under way. The default photo is the astronaut of scikit-image (NASA).
 
 Then the same script beside a second one with a puppet of its own, and beside one that sends frames and reads nothing.
+With --visits the browser comes so often, anew each time: the table has the middle of each figure, with the least and
+the most. A machine that others use too is not the same from one minute to the next.
 With --hours it runs once for so long and says what became of the server's memory: its slope over the second half.
 """
 
@@ -23,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -116,11 +118,14 @@ def main() -> None:
     parser.add_argument("--body-clip", default="callus_sample", help="name of a clip in the test data's bodies/")
     parser.add_argument("--clip", default="lp_d10", help="name of a clip in the test data's faces/")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--visits", type=int, default=1, help="how often the browser comes")
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     parser.add_argument("--size", type=int, default=256, help="side of the photo's pictures")
     parser.add_argument("--hours", type=float, default=0, help="run for so long, and watch the memory")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
+    if flags.visits < 1:
+        parser.error(f"--visits: got {flags.visits}, expected 1 or more")
     if flags.serve:
         serve(flags.serve, flags.size)
         return
@@ -152,7 +157,8 @@ def main() -> None:
                 for where, reads in (("a script beside a second one", True), ("beside one that reads nothing", False)):
                     lines.append(row(target.stem, where, visit(server, frames, flags.seconds, other_reads=reads)))
                     print(lines[-1], flush=True)
-            lines.append(in_browser(target, film, flags.seconds))
+            visits = [in_browser(target, film, flags.seconds) for _ in range(flags.visits)]
+            lines.append(row(target.stem, "the browser" + f", {flags.visits} times" * (flags.visits > 1), *visits))
             print(lines[-1], flush=True)
         lines += told
         print(*told, sep="\n", flush=True)
@@ -195,12 +201,20 @@ class Visit:
     stages_ms: list[list[float]] = field(default_factory=list)
 
 
-def row(name: str, where: str, seen: Visit) -> str:
-    """A row of the table."""
-    fps = (len(seen.times_s) - 1) / (seen.times_s[-1] - seen.times_s[0])
-    p50, p95 = np.quantile(seen.delays_ms, [0.5, 0.95])
-    means = [f"{ms:.1f}" for ms in np.mean(seen.stages_ms, axis=0)] if seen.stages_ms else ["-"] * len(STAGES)
-    return f"| {name} | {where} | {fps:.1f} | {p50:.0f} | {p95:.0f} | {' | '.join(means)} |"
+def row(name: str, where: str, *visits: Visit) -> str:
+    """A row of the table: of each figure the middle over the visits, and the least and the most."""
+    fps = [(len(seen.times_s) - 1) / (seen.times_s[-1] - seen.times_s[0]) for seen in visits]
+    p50, p95 = np.transpose([np.quantile(seen.delays_ms, [0.5, 0.95]) for seen in visits])
+    stages_ms = visits[0].stages_ms
+    means = [f"{ms:.1f}" for ms in np.mean(stages_ms, axis=0)] if stages_ms else ["-"] * len(STAGES)
+    told = [spread(fps, 1), spread(p50, 0), spread(p95, 0)]
+    return f"| {name} | {where} | {' | '.join(told)} | {' | '.join(means)} |"
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """The middle of some values, and behind it, where there are several, the least and the most."""
+    middle, least, most = (f"{value:.{digits}f}" for value in (np.median(values), min(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
 
 
 def parts(name: str, parts_ms: dict[str, float], seen: Visit) -> str:
@@ -366,8 +380,8 @@ def timed_parts() -> dict[str, list[float]]:
     return took
 
 
-def in_browser(target: Path, film: Path, seconds: float) -> str:
-    """The page itself."""
+def in_browser(target: Path, film: Path, seconds: float) -> Visit:
+    """The page itself, without what only a server knows."""
     with tempfile.TemporaryDirectory() as home, app(Path(home)) as url, chromium(film) as door, sync_playwright() as pw:
         browser = pw.chromium.connect_over_cdp(door)
         page = browser.contexts[0].pages[0]
@@ -391,7 +405,7 @@ def in_browser(target: Path, film: Path, seconds: float) -> str:
     # What was painted while nobody was connected, and everything was warm.
     warm = [(when, delay) for when, delay in painted if now_ms - 1000 * seconds < when < now_ms - 1000 * _CONNECTING_S]
     delays_ms = [delay for _, delay in warm if delay is not None and np.isfinite(delay)]
-    return row(target.stem, "the browser", Visit([when / 1000 for when, _ in warm], delays_ms))
+    return Visit([when / 1000 for when, _ in warm], delays_ms)
 
 
 @contextmanager

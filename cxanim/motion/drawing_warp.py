@@ -2,7 +2,7 @@
 
 General idea: what a drawing's limbs are nobody can measure, but its joints are known, placed by a person or found. They
 and the middles of its bones hold the sheet (`arap.py`), and everything else goes along. Limbs that come to lie over one
-another are painted arms last, and each from where it begins to its end: a hand lies over its own arm.
+another are laid arms last, and each from the trunk to its end: a hand that is folded back lies over its own arm.
 
 Convention: joints (35, 2) as in `skeleton.py`, normalised to the square picture; pixel centres.
 """
@@ -60,10 +60,12 @@ class DrawingWarp:
         picture_and_alpha = np.dstack([colours, alpha])
         self._sheets = []
         for number in _FARTHEST_FIRST:
-            own = part == number
-            if own.any():
-                order = np.argsort(along_limb(middles[own], joints, number), kind="stable")
-                self._sheets.append(Sheet(picture_and_alpha, points, triangles[own], order))
+            own = triangles[part == number]
+            along = along_limb(middles[part == number], joints, number)
+            bone = np.ceil(along).clip(1)  # each a sheet of its own: through the rim of one the others are seen
+            for place in np.unique(bone):
+                order = np.argsort(along[bone == place], kind="stable")
+                self._sheets.append(Sheet(picture_and_alpha, points, own[bone == place], order))
         self._bending = AsRigidAsPossible(points, triangles, _handles(joints))
         self._plate = plate
 

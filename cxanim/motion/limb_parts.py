@@ -108,7 +108,7 @@ def nearest_part(places: np.ndarray, joints: np.ndarray) -> np.ndarray:
 
 
 def along_limb(places: np.ndarray, joints: np.ndarray, part: int) -> np.ndarray:
-    """How far along a limb places (N, 2) lie, in bones (N,): 1 is the elbow or knee. All of the trunk is at 0."""
+    """How far along a limb places (N, 2) lie, in bones from the trunk: 1 is the elbow or knee. The trunk is all 0."""
     if part not in CHAINS:
         return np.zeros(len(places))
     bones = [distance_to(places, joints[start], joints[end]) for start, end in _bones(part)]

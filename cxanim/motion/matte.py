@@ -108,13 +108,21 @@ def figure_stencil(joints: np.ndarray, size_px: int, thickness: float, head: flo
     return stencil
 
 
-def background_plate(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """The picture with the person painted over from the sides: what shows where a moving head uncovers it."""
+def background_plate(picture: np.ndarray, matte: np.ndarray, beyond: np.ndarray | None = None) -> np.ndarray:
+    """The picture with the person painted over from the sides: what shows where a moving head uncovers it.
+
+    Args:
+        picture: (S, S, 3) uint8.
+        matte: (S, S) float32 in [0, 1], how much of each pixel is the person.
+        beyond: (S, S) bool, what is no ground although nobody is there: it stays as it is, and nothing is made of it.
+    """
     size = picture.shape[0]
     small = 128 if size >= 128 else size
     little = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
     person = cv2.resize(matte, (small, small), interpolation=cv2.INTER_AREA) > 0.1
     person = cv2.dilate(person.astype(np.uint8), np.ones((3, 3), np.uint8))
+    if beyond is not None:
+        person |= cv2.resize(beyond.astype(np.float32), (small, small), interpolation=cv2.INTER_AREA) > 0.1
     if person.all():
         return picture.copy()
     filled = cv2.inpaint(little, person, 4, cv2.INPAINT_TELEA)

@@ -56,11 +56,10 @@ class Figure:
             plate = np.full_like(self.square, 255)
         else:
             rim = max(3, len(self.square) // 48)
-            # What was added to make a square is no ground: there whatever is cut off at the picture's edge goes on.
-            hidden = np.ones_like(self.matte)
-            window = self._window(len(hidden))
-            hidden[window] = cv2.dilate(self.matte, np.ones((rim, rim), np.uint8))[window]
-            plate = background_plate(self.square, hidden)
+            # What was added to make a square is no ground: whatever is cut off at the picture's edge goes on there.
+            beyond = np.ones(self.matte.shape, bool)
+            beyond[self._window(len(beyond))] = False
+            plate = background_plate(self.square, cv2.dilate(self.matte, np.ones((rim, rim), np.uint8)), beyond)
         if self.is_drawn:
             return DrawingWarp(self.square, self.matte, self.joints, plate)
         return LimbWarp(self.square, self.matte, self.joints, plate, None if face is None else face[:468, :2])
