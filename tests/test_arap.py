@@ -104,8 +104,9 @@ def test_a_hand_that_is_folded_back_lies_over_its_own_arm(right: int):
     picture, matte = draw(body_at_rest())
     rest = joints_of(body_at_rest())[0]
     rows, columns = np.nonzero(where(picture, "right_arm" if right else "left_arm"))
-    bone = along_limb((np.stack([columns, rows], axis=1) + 0.5) / len(picture), rest, RIGHT_ARM if right else LEFT_ARM)
-    picture[rows, columns] = np.where(bone[:, None] > 0, COLOURS["right_leg"], COLOURS["head"])
+    places = (np.stack([columns, rows], axis=1) + 0.5) / len(picture)
+    along = along_limb(places, rest, RIGHT_ARM if right else LEFT_ARM)
+    picture[rows, columns] = np.where(along[:, None] > 1, COLOURS["right_leg"], COLOURS["head"])
     shoulder, elbow = rest[[11 + right, 13 + right]]
     folded = rest.copy()
     aside = 0.015 * np.array([-1, 1]) * (elbow - shoulder)[::-1] / np.linalg.norm(elbow - shoulder)
