@@ -29,6 +29,21 @@ WebSocket.prototype.send = function (what) {
   head.then((letters) => { window.sent = String.fromCharCode(...new Uint8Array(letters)); });
   return send.call(this, what);
 };"""
+# So many of the next frames meet a road that is full, or cannot be read.
+TROUBLES = """Object.defineProperty(WebSocket.prototype, "bufferedAmount", { get: () => {
+  if (!window.full) return 0;
+  window.full--;
+  window.met++;
+  return 1e6;
+} });
+window.VideoFrame = class extends VideoFrame {
+  async copyTo(...where) {
+    if (!window.unreadable) return super.copyTo(...where);
+    window.unreadable--;
+    window.met++;
+    throw new TypeError("unreadable");
+  }
+};"""
 SPREAD = """own => {
   const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
   [canvas.width, canvas.height] = [32, 32];
@@ -180,11 +195,29 @@ def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Ope
     with opened(*CAMERA, script=script + SENT) as page:
         start(page)
         wait_for_frames(page)
-        assert page.evaluate("window.sent").startswith(first)
+        page.wait_for_function("first => window.sent.startsWith(first)", arg=first)
         own = page.locator("#live-stage .camera :is(canvas, video)")
         assert own.evaluate(SPREAD) > 10  # of its grey levels: the person is seen
         page.locator("#live-stage [name=start]").click()
         expect(own).to_have_count(0)
+
+
+@pytest.mark.parametrize("trouble", ["full", "unreadable"])
+def test_plain_frames_are_given_up_where_a_trouble_lasts_and_not_for_a_moment_of_it(opened: Opened, trouble: str):
+    with opened(*CAMERA, script=TROUBLES + SENT) as page:
+        start(page)
+        wait_for_frames(page)
+        assert page.evaluate("window.sent").startswith("I420")
+        page.evaluate("trouble => { window.met = 0; window[trouble] = 4; }", trouble)
+        page.wait_for_function("window.met === 4")
+        wait_for_frames(page)
+        assert page.evaluate("window.sent").startswith("I420")
+        page.evaluate("trouble => { window[trouble] = Infinity; }", trouble)
+        page.wait_for_timeout(2500)
+        page.wait_for_function("window.met >= 14")
+        page.evaluate("trouble => { window[trouble] = 0; }", trouble)
+        wait_for_frames(page)
+        assert page.evaluate("window.sent").startswith("\u00ff\u00d8")
 
 
 def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):
