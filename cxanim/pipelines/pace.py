@@ -24,8 +24,8 @@ LEAST_PX = 128
 _BLENDED = (4, 2, 1)  # half as many as in a video cost 1 % of the face's likeness (docs/log.md, 2026-11-27)
 # How much dearer a grade is at most than the next coarser one.
 _FEWER_REFERENCES, _FEWER_PIXELS = 1.5, 3.0
-# Frames; between them what was said moves along (docs/log.md, 2026-11-29): with limbs it does not hold for long.
-_ASKS_EVERY: tuple[int, ...] = (1, 2, 3, 4, 6)
+# Frames; between them what was said moves along (docs/log.md, 2026-11-29 and 30): with limbs it does not hold for long.
+_ASKS_EVERY: tuple[int, ...] = (1, 2, 3, 4, 6, 10)
 _FIGURES_ASK_EVERY: tuple[int, ...] = (1, 2, 3)
 _WHOLE = 2.5  # times as long as of a face alone, which is all it is asked of where that is not for each frame
 _SURE = 0.8  # a finer grade is taken only where it surely fits
