@@ -399,6 +399,9 @@ def test_the_nearest_stance_is_shown_and_gives_way_slowly():
     assert retrieval.next_shares(rest) == {0: 1.0}
     shares = [retrieval.next_shares(other).get(1, 0.0) for _ in range(6)]
     assert 0 < shares[0] < shares[1] < 1 and shares[-1] == 1.0
+    late = StanceRetrieval([rest, other], 0.25)
+    late.next_shares(rest)
+    assert late.next_shares(other, 2.0)[1] == pytest.approx(shares[1]) and late.next_shares(other, np.inf) == {1: 1.0}
 
 
 def test_a_reference_stays_until_another_is_clearly_nearer():

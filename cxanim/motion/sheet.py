@@ -6,7 +6,7 @@ Convention: points (x, y) are normalised to the square picture; pixel centres. C
 import cv2
 import numpy as np
 
-from cxanim.motion.triangles import interpolation, paint
+from cxanim.motion.triangles import carried, paint
 
 _CELLS = 40  # along a side of the picture
 
@@ -24,7 +24,7 @@ class Sheet:
     def __init__(self, picture: np.ndarray, points: np.ndarray, triangles: np.ndarray, order: np.ndarray):
         self.points, self._picture, self._triangles, self._order = points, picture, triangles, order
         self._is_own = False
-        self._look = (points * len(picture)).astype(np.float32) - 0.5
+        self._look = ((points * len(picture)).astype(np.float32) - 0.5)[triangles]
 
     def repaint(self, colours: np.ndarray, rows: slice, columns: slice) -> None:
         """Show other premultiplied colours (h, w, 3) in a window from now on; the picture that was given stays."""
@@ -43,9 +43,7 @@ class Sheet:
             return
         corners = corners - low
         painted = paint(np.empty((bottom - top, right - left), np.int32), corners, self._order)
-        look = interpolation(painted, corners, self._triangles, len(self.points)) @ self._look
-        look[painted.ravel() < 0] = -2
-        look = look.reshape(*painted.shape, 2)
+        look = carried(painted, corners, self._look, elsewhere=-2)
         seen = cv2.remap(self._picture, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         under = canvas[top:bottom, left:right]
         clear = cv2.merge([255 - seen[..., 3]] * 4)

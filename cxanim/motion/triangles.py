@@ -3,6 +3,7 @@
 Convention: points are (x, y); a grid's node (row, column) lies at its own centre, as pixels do.
 """
 
+import cv2
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -71,15 +72,10 @@ def interpolation(painted: np.ndarray, corners: np.ndarray, triangles: np.ndarra
     Where no triangle is, it says 0. A node may lie a little outside the triangle that painted it: thin ones are not
     followed far out. Other rows sum to 1.
     """
-    edges = corners[:, 1:] - corners[:, :1]  # (T, 2, 2)
-    area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
-    across = np.stack([edges[:, 1, 1], -edges[:, 1, 0], -edges[:, 0, 1], edges[:, 0, 0]]) / area
     covered = painted >= 0
     rows, columns = np.nonzero(covered)
     which = painted[covered]
-    facts = np.concatenate([corners[:, 0].T - 0.5, across]).astype(np.float32)
-    x0, y0, ax, ay, bx, by = np.take(facts, which, axis=1)
+    x0, y0, ax, ay, bx, by = np.take(_facts(corners), which, axis=1)
     x, y = columns.astype(np.float32) - x0, rows.astype(np.float32) - y0
     shares = np.empty((len(which), 3), np.float32)
     one, other = _near(x * ax + y * ay), _near(x * bx + y * by)
@@ -89,6 +85,37 @@ def interpolation(painted: np.ndarray, corners: np.ndarray, triangles: np.ndarra
     starts *= 3
     numbers = np.take(triangles.astype(np.int32), which, axis=0)
     return csr_matrix((shares.ravel(), numbers.ravel(), starts), shape=(covered.size, points))
+
+
+def carried(painted: np.ndarray, corners: np.ndarray, known: np.ndarray, elsewhere: float) -> np.ndarray:
+    """What is known at the corners of triangles, at the nodes, (H, W, 2) float32: as `interpolation` takes it there.
+
+    Args:
+        painted, corners: as there.
+        known: (T, 3, 2).
+        elsewhere: what is said where no triangle is.
+    """
+    # Number -1, which covers what no triangle does, is the last.
+    facts = np.zeros((12, len(corners) + 1), np.float32)
+    facts[:6, :-1] = _facts(corners)
+    steps = known - known[:, :1]
+    steps[:, 0] = known[:, 0]
+    facts[6:, :-1] = steps.reshape(-1, 6).T
+    facts[6:8, -1] = elsewhere
+    x0, y0, ax, ay, bx, by, *first, across_one, down_one, across_other, down_other = np.take(facts, painted, axis=1)
+    height, width = painted.shape
+    x, y = np.arange(width, dtype=np.float32) - x0, np.arange(height, dtype=np.float32)[:, None] - y0
+    one, other = _near(x * ax + y * ay), _near(x * bx + y * by)
+    return cv2.merge([first[0] + one * across_one + other * across_other, first[1] + one * down_one + other * down_other])
+
+
+def _facts(corners: np.ndarray) -> np.ndarray:
+    """Of each triangle the place of its first corner, as nodes count, and how the shares of the others grow, (6, T)."""
+    edges = corners[:, 1:] - corners[:, :1]  # (T, 2, 2)
+    area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
+    across = np.stack([edges[:, 1, 1], -edges[:, 1, 0], -edges[:, 0, 1], edges[:, 0, 0]]) / area
+    return np.concatenate([corners[:, 0].T - 0.5, across]).astype(np.float32)
 
 
 def _near(share: np.ndarray) -> np.ndarray:

@@ -80,16 +80,21 @@ class StanceRetrieval:
             distances[left_out] = np.inf
         return {int(distances.argmin()): 1.0}
 
-    def next_shares(self, body: np.ndarray) -> dict[int, float]:
-        """Numbers of the references for the next frame of a film, with their shares, which sum to 1.
+    def next_shares(self, body: np.ndarray, frames: float = 1.0) -> dict[int, float]:
+        """Numbers of the references for the next picture of a film, with their shares, which sum to 1.
 
         The one that is shown stays until another is clearly nearer, which then takes its place over some frames.
+
+        Args:
+            body: (33, 4), what it is to show.
+            frames: so many later it is than the picture before.
         """
         distances = self._distances(body)
         nearest = int(distances.argmin())
         if self._shown is None or distances[self._shown] > _CLEARLY * distances[nearest]:
             self._shown = nearest
-        mixed = {number: (1 - _FOLLOWS) * share for number, share in self._before.items()} or {self._shown: 1.0}
+        left = (1 - _FOLLOWS) ** frames
+        mixed = {number: left * share for number, share in self._before.items()} or {self._shown: 1.0}
         mixed[self._shown] = 1 - sum(share for number, share in mixed.items() if number != self._shown)
         kept = sorted((one for one in mixed.items() if one[1] > _LEAST), key=lambda one: -one[1])[:_MOST]
         total = sum(share for _, share in kept)

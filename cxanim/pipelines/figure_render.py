@@ -67,13 +67,17 @@ class FigureRenderer:
         """The next frame, (S, S, 3) uint8, with the figure as `pose`, which has a body."""
         return self.finish(pose, self.begin(pose))
 
-    def begin(self, pose: Pose) -> np.ndarray:
+    def begin(self, pose: Pose, frames: float = 1.0) -> np.ndarray:
         """The first half of the next frame: the references, bent, and where they may be refined, (S, S, 4).
 
         While the one half of a frame is made the other half of the one before may be.
+
+        Args:
+            pose: of the figure, with a body.
+            frames: so many later it is than the one before, where some are left out.
         """
         body = pose.need_body()
-        return self.warped(body, self.retrieval.next_shares(body))
+        return self.warped(body, self.retrieval.next_shares(body, frames))
 
     def finish(self, pose: Pose, seen: np.ndarray) -> np.ndarray:
         """The frame of a pose, once the networks have had their say on what was begun."""

@@ -145,7 +145,7 @@ class LiveFigure:
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._placed: np.ndarray | None = None
         self._jump, self._jumped_s, self._jumps = np.zeros((JOINTS, 3)), -np.inf, False
-        self._seen_s = self._moved_s = self._time_s = -np.inf
+        self._seen_s = self._moved_s = self._time_s = self._shown_s = -np.inf
 
     def calibrate(self) -> None:
         """Measure the driver's lengths and relaxed face anew, over the next second in which they are seen."""
@@ -171,7 +171,11 @@ class LiveFigure:
 
     def begin(self, doing: Pose) -> BegunFigure:
         """The first half of a pose's picture."""
-        return BegunFigure(doing, self._renderer.begin(doing))
+        now_s = time.perf_counter()
+        # In time, not in pictures: where they are fewer, two references are shown at once for fewer of them.
+        frames = max(1.0, CAMERA_FPS * (now_s - self._shown_s))
+        self._shown_s = now_s
+        return BegunFigure(doing, self._renderer.begin(doing, frames))
 
     def finish(self, begun: BegunFigure) -> np.ndarray:
         """The second half, (S, S, 3) uint8."""
