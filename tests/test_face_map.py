@@ -11,7 +11,7 @@ from cxanim.motion.detect import face_triangles
 from cxanim.motion.doubled import Doubled, bicubic
 from cxanim.motion.face_map import FaceMap, facing
 from cxanim.motion.symmetry import mirrored_points
-from cxanim.motion.triangles import interpolation, paint, signed_areas
+from cxanim.motion.triangles import carried, interpolation, paint, signed_areas
 from cxanim.motion.warp import Warp
 
 SIZE_PX = 256
@@ -45,6 +45,20 @@ def test_a_triangle_by_hand():
     np.testing.assert_allclose([looks[5, 3], looks[2, 2], looks[2, 8]], [[1.75, 2.75], [1.25, 1.25], [4.25, 1.25]])
     assert (looks[painted < 0] == 0).all()
     assert abs(hanging[:, [1, 3]]).sum() == 0  # points of other triangles have no say
+
+
+def test_what_is_carried_to_nodes_is_what_the_matrix_takes_there():
+    random = np.random.default_rng(0)
+    corners, known = random.uniform(-3, 27, (25, 3, 2)), random.uniform(0, 100, (25, 3, 2))
+    corners[24] = (3, 5.498), (18, 5.498), (10, 5.495)  # so thin that the nodes it paints lie beside it
+    painted = paint(np.empty((24, 22), np.int32), corners, np.arange(25))
+    assert {-1, 24} <= set(painted.ravel())
+    matrix = interpolation(painted, corners, np.arange(75).reshape(25, 3), 75)
+    before = known.copy()
+    looks = carried(painted, corners, known, elsewhere=-2)
+    expected = (matrix @ known.reshape(75, 2)).reshape(24, 22, 2)
+    np.testing.assert_allclose(looks[painted >= 0], expected[painted >= 0], atol=1e-3)
+    assert (looks[painted < 0] == -2).all() and (known == before).all()
 
 
 def test_a_face_at_rest_looks_at_its_own_pixels():

@@ -147,7 +147,7 @@ def test_what_no_picture_waits_for_gets_a_third_of_the_time():
     assert pace.grade.asks_every == 4
 
 
-def test_a_network_is_asked_of_the_whole_again_only_where_that_surely_fits(puppet):
+def test_a_network_is_asked_as_often_as_surely_fits_and_of_the_whole_only_there(puppet):
     trained = replace(puppet, network=make_network(128, "live"))
     for whole_ms, every in ((150.0, 10), (30.0, 2), (12.0, 1)):
         pace = Pace(network_grades(trained))

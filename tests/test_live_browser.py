@@ -22,13 +22,17 @@ Opened = Callable[..., AbstractContextManager[Page]]
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 # A browser in which no WebSocket passes, and one that tells of its sockets.
 NO_SOCKETS = "window.WebSocket = class { constructor() { setTimeout(() => this.onclose({}), 20); } close() {} };"
-# The first letters of a frame's picture, after its head of 16 bytes.
+# The first letters of the last frames' pictures, each after its head of 16 bytes.
 SENT = """const send = WebSocket.prototype.send;
+window.sent = [];
 WebSocket.prototype.send = function (what) {
-  const head = new Blob([what]).slice(16, 20).arrayBuffer();
-  head.then((letters) => { window.sent = String.fromCharCode(...new Uint8Array(letters)); });
+  new Blob([what]).slice(16, 20).arrayBuffer().then((head) => {
+    window.sent = [...window.sent, String.fromCharCode(...new Uint8Array(head))].slice(-15);
+  });
   return send.call(this, what);
 };"""
+MOSTLY = "first => window.sent.filter((letters) => letters.startsWith(first)).length > 12"
+JPEG = "\xff\xd8"
 # So many of the next frames meet a road that is full, or cannot be read.
 TROUBLES = """Object.defineProperty(WebSocket.prototype, "bufferedAmount", { get: () => {
   if (!window.full) return 0;
@@ -184,10 +188,10 @@ def test_somebody_becomes_the_puppet(opened: Opened, tmp_path: Path):
     ("script", "first"),
     [
         ("", "I420"),
-        ("delete window.VideoFrame;", "\xff\xd8"),
-        ("VideoFrame.prototype.copyTo = async () => { throw new Error('lost'); };", "\xff\xd8"),
+        ("delete window.VideoFrame;", JPEG),
+        ("VideoFrame.prototype.copyTo = async () => { throw new Error('lost'); };", JPEG),
         ("delete window.MediaStreamTrackProcessor;", "I420"),
-        ("delete window.MediaStreamTrackProcessor; delete window.VideoFrame;", "\xff\xd8"),
+        ("delete window.MediaStreamTrackProcessor; delete window.VideoFrame;", JPEG),
     ],
 )
 def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Opened, script: str, first: str):
@@ -195,7 +199,7 @@ def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Ope
     with opened(*CAMERA, script=script + SENT) as page:
         start(page)
         wait_for_frames(page)
-        page.wait_for_function("first => window.sent.startsWith(first)", arg=first)
+        page.wait_for_function(MOSTLY, arg=first)
         own = page.locator("#live-stage .camera :is(canvas, video)")
         assert own.evaluate(SPREAD) > 10  # of its grey levels: the person is seen
         page.locator("#live-stage [name=start]").click()
@@ -203,21 +207,22 @@ def test_frames_go_to_this_machine_as_they_are_and_elsewhere_as_jpeg(opened: Ope
 
 
 @pytest.mark.parametrize("trouble", ["full", "unreadable"])
-def test_plain_frames_are_given_up_where_a_trouble_lasts_and_not_for_a_moment_of_it(opened: Opened, trouble: str):
+def test_plain_frames_are_given_up_where_a_trouble_lasts_and_not_for_moments_of_it(opened: Opened, trouble: str):
     with opened(*CAMERA, script=TROUBLES + SENT) as page:
         start(page)
+        page.wait_for_function(MOSTLY, arg="I420")
+        for _ in range(3):  # together they would be too many, and last too long
+            page.evaluate("trouble => { window.met = 0; window[trouble] = 4; }", trouble)
+            page.wait_for_function("window.met === 4")
+            page.wait_for_timeout(800)
+            page.wait_for_function(MOSTLY, arg="I420")
+        page.evaluate("trouble => { window.met = 0; window[trouble] = Infinity; }", trouble)
+        page.wait_for_function(MOSTLY, arg=JPEG)
+        page.wait_for_function("window.met >= 10")
         wait_for_frames(page)
-        assert page.evaluate("window.sent").startswith("I420")
-        page.evaluate("trouble => { window.met = 0; window[trouble] = 4; }", trouble)
-        page.wait_for_function("window.met === 4")
-        wait_for_frames(page)
-        assert page.evaluate("window.sent").startswith("I420")
-        page.evaluate("trouble => { window[trouble] = Infinity; }", trouble)
-        page.wait_for_timeout(2500)
-        page.wait_for_function("window.met >= 14")
         page.evaluate("trouble => { window[trouble] = 0; }", trouble)
-        wait_for_frames(page)
-        assert page.evaluate("window.sent").startswith("\u00ff\u00d8")
+        wait_for_frames(page, 30)
+        assert page.evaluate("window.sent").count("I420") == 0
 
 
 def test_what_is_played_can_be_recorded(opened: Opened, tmp_path: Path):

@@ -317,3 +317,13 @@ def test_a_clip_in_the_cameras_place_moves_a_figure(test_data: Path, tmp_path: P
     with open_video(output) as video:
         frames = list(video)
     assert len(frames) == 66 and np.abs(frames[-1].astype(int) - frames[0]).max(2).mean() > 1
+
+
+def test_where_pictures_are_few_references_give_way_in_time(live: LiveFigure, monkeypatch: pytest.MonkeyPatch):
+    told: list[float] = []
+    renderer = live._renderer
+    monkeypatch.setattr(renderer.retrieval, "next_shares", lambda body, frames: told.append(frames) or {0: 1.0})
+    for now_s in (7.0, 7.0 + 1 / 60, 7.0 + 2 / 60, 7.0 + 6 / 60):
+        monkeypatch.setattr(live_figure.time, "perf_counter", lambda now_s=now_s: now_s)
+        live.begin(live.puppet.rest.pose)
+    assert told == pytest.approx([np.inf, 1, 1, 2])

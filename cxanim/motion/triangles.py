@@ -106,7 +106,9 @@ def carried(painted: np.ndarray, corners: np.ndarray, known: np.ndarray, elsewhe
     height, width = painted.shape
     x, y = np.arange(width, dtype=np.float32) - x0, np.arange(height, dtype=np.float32)[:, None] - y0
     one, other = _near(x * ax + y * ay), _near(x * bx + y * by)
-    return cv2.merge([first[0] + one * across_one + other * across_other, first[1] + one * down_one + other * down_other])
+    return cv2.merge(
+        [first[0] + one * across_one + other * across_other, first[1] + one * down_one + other * down_other]
+    )
 
 
 def _facts(corners: np.ndarray) -> np.ndarray:

@@ -83,7 +83,8 @@ class StanceRetrieval:
     def next_shares(self, body: np.ndarray, frames: float = 1.0) -> dict[int, float]:
         """Numbers of the references for the next picture of a film, with their shares, which sum to 1.
 
-        The one that is shown stays until another is clearly nearer, which then takes its place over some frames.
+        The one that is shown stays until another is clearly nearer, which then takes its place over some frames;
+        at once where as many were left out.
 
         Args:
             body: (33, 4), what it is to show.

@@ -172,7 +172,7 @@ class LiveFigure:
     def begin(self, doing: Pose) -> BegunFigure:
         """The first half of a pose's picture."""
         now_s = time.perf_counter()
-        # In time, not in pictures: where they are fewer, two references are shown at once for fewer of them.
+        # Where pictures are fewer than a common camera's frames references give way in time: two at once take longer.
         frames = max(1.0, CAMERA_FPS * (now_s - self._shown_s))
         self._shown_s = now_s
         return BegunFigure(doing, self._renderer.begin(doing, frames))

@@ -1,7 +1,9 @@
 // Camera and puppet side by side: frames go out as JPEG, or to this very machine as the camera gives them, and the
 // puppet's pictures come back, over a WebSocket of the page's own; where none can pass, over the calls that Gradio itself
 // makes, one at a time. The formats are live_route's.
-const UNDER_WAY = 3, LONGEST_PX = 480, QUALITY = 0.8, LATE_MS = 2000, UNREADABLE = 10, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
+// Frames are sent as they are until for so long the one before was never gone yet, or so many in a row cannot be read.
+const LATE_MS = 2000, UNREADABLE = 10;
+const UNDER_WAY = 3, LONGEST_PX = 480, QUALITY = 0.8, OPEN_MS = 5000, RETRIES_S = [1, 2, 4, 8], LONGEST_RECORDING_S = 570;
 const STATES = ["", "waiting", "calibrating", "following", "frozen"], ANSWER_BYTES = 33, MIRRORED = 128;
 const WORDS = {
   waiting: "Nobody is seen: the puppet rests", calibrating: "Look straight and relax for a second",
@@ -86,7 +88,7 @@ async function sendPlain(way, head, source, ...size) {  // on one machine it cos
     const bytes = await plain(frame, head);
     way.unreadable = 0;
     if (road === way) way.send(bytes);
-  } catch {  // one of a video that has none yet, or each that this browser or camera gives
+  } catch {  // a video may have none yet; where each fails, this browser or camera gives none that can be read so
     if (++way.unreadable >= UNREADABLE) way.takesPlain = false;
     if (road === way) sendPressed(way, head, frame || source, ...size);
   } finally {
@@ -139,13 +141,14 @@ function connect() {
     if (socket !== mine) return;
     clearTimeout(timer);
     opened = true;
-    const way = (road = { most: UNDER_WAY, words: "", takesPlain: IS_HERE && Boolean(window.VideoFrame), unreadable: 0 });
-    let lateSince = null;
+    const takesPlain = IS_HERE && Boolean(window.VideoFrame);
+    const way = (road = { most: UNDER_WAY, words: "", takesPlain, unreadable: 0 });
+    let intime = performance.now();
     way.send = (message) => {
-      if (mine.bufferedAmount <= 2 * LONGEST_PX * LONGEST_PX) lateSince = null;
-      else lateSince ??= performance.now();
+      const now = performance.now();
+      if (mine.bufferedAmount <= LONGEST_PX * LONGEST_PX) intime = now;
       // "localhost" may be a tunnel; a machine that is busy for a moment is none.
-      if (lateSince !== null && performance.now() - lateSince > LATE_MS) way.takesPlain = false;
+      if (now - intime > LATE_MS) way.takesPlain = false;
       mine.send(message);
     };
   };
